@@ -1,0 +1,3 @@
+module github.com/assenso/assenso/events/client
+
+go 1.26

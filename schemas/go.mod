@@ -1,0 +1,3 @@
+module github.com/assenso/assenso/schemas
+
+go 1.26

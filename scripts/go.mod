@@ -1,0 +1,3 @@
+module github.com/assenso/assenso/scripts
+
+go 1.26
