@@ -1,0 +1,146 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"sync"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/intake"
+	"github.com/assenso/assenso/services/ledger"
+	"github.com/assenso/assenso/services/vault"
+)
+
+// Problem is an RFC 9457 problem document. It never repeats what the client
+// sent.
+type Problem struct {
+	Type   string `json:"type" doc:"stable name of the problem" example:"urn:assenso:problem:intake-full"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail,omitempty" doc:"what is wrong here, and what to do"`
+	// Errors are the single faults of the request.
+	Errors []events.Fault `json:"errors,omitempty"`
+	// Results are the items of a batch that was not taken as a whole; those
+	// that were taken need not be sent again, but may.
+	Results []*Item `json:"results,omitempty"`
+	// LatestAsOf answers an as_of that is too late.
+	LatestAsOf events.Instant `json:"latest_as_of,omitzero" doc:"the latest possible as_of, UTC"`
+
+	retryAfter int // seconds; 0 = no header
+}
+
+const problemType = "urn:assenso:problem:"
+
+// Error implements error.
+func (p *Problem) Error() string { return p.Title + ": " + p.Detail }
+
+// GetStatus implements huma.StatusError.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// GetHeaders implements huma.HeadersError.
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.retryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(p.retryAfter))
+	}
+	return h
+}
+
+// ContentType implements huma.ContentTypeFilter.
+func (p *Problem) ContentType(string) string { return "application/problem+json" }
+
+// row is one line of the problem table.
+type row struct {
+	err    error
+	name   string
+	status int
+	retry  int // seconds for Retry-After
+	title  string
+}
+
+// problems is the one mapping from errors to answers, narrow sentinels before
+// the broad ones they wrap. It is read off the comments at the sentinels.
+var problems = []row{
+	{intake.ErrFull, "intake-full", http.StatusServiceUnavailable, 5, "the queue is full: nothing is lost, send again later"},
+	{intake.ErrUnavailable, "intake-unavailable", http.StatusServiceUnavailable, 2, "the queue cannot be reached: send again, the identity keeps an event single"},
+	{ledger.ErrFull, "ledger-full", http.StatusServiceUnavailable, 60, "the ledger has no room left: an operator must act"},
+	{ledger.ErrUnavailable, "ledger-unavailable", http.StatusServiceUnavailable, 2, "the ledger cannot be reached: try again"},
+	{vault.ErrUnavailable, "vault-unavailable", http.StatusServiceUnavailable, 2, "the vault cannot be reached: try again"},
+	{vault.ErrUnknown, "unknown", http.StatusNotFound, 0, "the vault holds no such entry"},
+	{context.DeadlineExceeded, "timeout", http.StatusGatewayTimeout, 2, "the answer took too long: try again"},
+	{context.Canceled, "cancelled", 499, 0, "the request was given up"},
+}
+
+// problemOf maps an error to its document. An error that the table does not
+// know is an internal one: its text stays in the log.
+func problemOf(err error) *Problem {
+	var p *Problem
+	if errors.As(err, &p) {
+		return p
+	}
+	for _, r := range problems {
+		if errors.Is(err, r.err) {
+			return &Problem{Type: problemType + r.name, Title: r.title, Status: r.status, retryAfter: r.retry}
+		}
+	}
+	return &Problem{Type: problemType + "internal", Title: "internal error", Status: http.StatusInternalServerError,
+		Detail: "the cause is in the server's log under this request's id"}
+}
+
+// problem makes a document for a fault of the request.
+func problem(status int, name, title, detail string) *Problem {
+	return &Problem{Type: problemType + name, Title: title, Status: status, Detail: detail}
+}
+
+// write sends the document.
+func (p *Problem) write(w http.ResponseWriter) {
+	h := w.Header()
+	for k, v := range p.GetHeaders() {
+		h[k] = v
+	}
+	h.Set("Content-Type", "application/problem+json")
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(p.Status)
+	_ = json.NewEncoder(w).Encode(p) // the client is gone if this fails; nobody is left to tell
+}
+
+var replaceHumaErrors sync.Once
+
+// useProblems makes huma answer with Problem. huma keeps this hook in a
+// package variable; ours does the same for every API, so setting it once is
+// enough. Values that huma quotes are dropped: they may be numbers.
+func useProblems() {
+	replaceHumaErrors.Do(func() {
+		huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
+			p := problem(status, "bad-request", http.StatusText(status), redact(msg))
+			if status >= http.StatusInternalServerError {
+				p.Type, p.Detail = problemType+"internal", ""
+			}
+			for _, err := range errs {
+				if err == nil {
+					continue
+				}
+				if known := problemOf(err); known.Type != problemType+"internal" {
+					return known
+				}
+				p.Errors = append(p.Errors, faultOf(err))
+			}
+			return p
+		}
+	})
+}
+
+// faultOf keeps the place and the kind of a fault of the request's form.
+func faultOf(err error) events.Fault {
+	var d huma.ErrorDetailer
+	if errors.As(err, &d) {
+		detail := d.ErrorDetail()
+		return events.Fault{Code: "request_invalid", Field: detail.Location, Hint: redact(detail.Message)}
+	}
+	return events.Fault{Code: "request_invalid", Hint: "the request cannot be read: see /openapi.json for its form"}
+}
