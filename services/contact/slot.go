@@ -217,3 +217,29 @@ func settled(variants []*Fact) []*Fact {
 	}
 	return out
 }
+
+// Forms returns every form in which any cut may show a fact of this identity:
+// the variants, and each variant under each amendment. Indexes over changing
+// fields use it.
+func (s *Slot) Forms() []*Fact { return s.forms(nil) }
+
+func (s *Slot) forms(stack []*Slot) []*Fact {
+	out := slices.Clone(s.copies)
+	for _, c := range s.corrections {
+		if slices.Contains(stack, c) {
+			continue
+		}
+		for _, f := range c.forms(append(stack, s, c)) {
+			d, ok := f.Data.(*events.EventCorrected)
+			if !ok || d.Action != events.CorrectionAmend {
+				continue
+			}
+			for _, v := range s.copies {
+				if g, ok := amend(v, d); ok {
+					out = append(out, g)
+				}
+			}
+		}
+	}
+	return out
+}
