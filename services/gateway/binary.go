@@ -1,11 +1,11 @@
 package gateway
 
 import (
-	"encoding/json"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
+
+	"github.com/assenso/assenso/events"
 )
 
 // binaryMode reports whether the request is a CloudEvent in binary mode:
@@ -15,43 +15,25 @@ func binaryMode(h http.Header) bool {
 }
 
 // structured turns a binary-mode CloudEvent into the structured form. Header
-// values are percent-decoded as the CloudEvents HTTP binding asks; sourceseq
-// is an integer. A body that is not JSON is returned as it stands, so that the
-// item is rejected as json_invalid.
+// values are percent-decoded as the CloudEvents HTTP binding asks. A body that
+// is not JSON is returned as it stands, so that the item is rejected as
+// json_invalid.
 func structured(h http.Header, body []byte) []byte {
-	data := strings.TrimSpace(string(body))
-	if data != "" && !json.Valid(body) {
+	attributes := map[string]string{}
+	for name, values := range h {
+		name = strings.ToLower(name)
+		if !strings.HasPrefix(name, "ce-") || name == "ce-data" || len(values) == 0 {
+			continue
+		}
+		value, err := url.PathUnescape(values[0])
+		if err != nil {
+			value = values[0]
+		}
+		attributes[name] = value
+	}
+	event, err := events.FromBinary(attributes, body)
+	if err != nil {
 		return body
 	}
-	members := make([]string, 0, 10)
-	for name, values := range h {
-		attr, ok := strings.CutPrefix(strings.ToLower(name), "ce-")
-		if ok && len(values) > 0 && attr != "data" {
-			members = append(members, quote(attr)+":"+attributeValue(attr, values[0]))
-		}
-	}
-	slices.Sort(members)
-	if data != "" {
-		members = append(members, `"data":`+data)
-	}
-	return []byte("{" + strings.Join(members, ",") + "}")
-}
-
-func attributeValue(attr, value string) string {
-	if decoded, err := url.PathUnescape(value); err == nil {
-		value = decoded
-	}
-	if attr == "sourceseq" && json.Valid([]byte(value)) {
-		return value
-	}
-	return quote(value)
-}
-
-// quote writes s as a JSON string; invalid UTF-8 becomes U+FFFD.
-func quote(s string) string {
-	b, err := json.Marshal(s)
-	if err != nil {
-		return `""`
-	}
-	return string(b)
+	return event
 }

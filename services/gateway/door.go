@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -32,28 +31,15 @@ type Rejects interface {
 	Refuse(ctx context.Context, refused []Refusal) (ids []string, err error)
 }
 
-// Checker validates one submission completely and returns every error
-// (events.md 6) and what could be read of its envelope.
-type Checker func(raw []byte, now events.Instant) (Envelope, []events.Fault)
-
-// Envelope is what the door needs to know of a submission. Family is "" when
-// no recorder takes it.
-type Envelope struct {
-	Source string
-	ID     string
-	Type   events.Type
-	Family events.Family
-}
-
 // door takes raw submissions to the intake and brings their results.
 type door struct {
-	port    intake.Port
-	rejects Rejects
-	check   Checker
-	clock   func() events.Instant
-	wait    time.Duration
-	waves   *waves
-	log     *zap.Logger
+	port      intake.Port
+	rejects   Rejects
+	normalise events.Normaliser
+	clock     func() events.Instant
+	wait      time.Duration
+	waves     *waves
+	log       *zap.Logger
 }
 
 // pending is a set of items on their way.
@@ -89,15 +75,15 @@ func (d *door) resend(ctx context.Context, p *pending) {
 	var refused []Refusal
 	for _, i := range p.untaken {
 		it, raw := p.items[i], p.raws[i]
-		env, faults := d.route(raw)
-		it.Source, it.ID, it.Errors = clean(env.Source, 256), clean(env.ID, 128), faults
-		if env.Family == "" {
+		w, faults := d.route(raw)
+		it.Source, it.ID, it.Errors = clean(w.id.Source, 256), clean(w.id.ID, 128), faults
+		if w.family == "" {
 			bad = append(bad, i)
-			refused = append(refused, Refusal{Source: it.Source, ID: it.ID, Type: clean(string(env.Type), 128), Errors: faults, Body: raw})
+			refused = append(refused, Refusal{Source: it.Source, ID: it.ID, Type: clean(string(w.typ), 128), Errors: faults, Body: raw})
 			continue
 		}
 		good = append(good, i)
-		batch = append(batch, intake.Submission{Family: env.Family, Source: env.Source, Type: env.Type, Token: d.waves.token, Body: raw, Trace: p.trace})
+		batch = append(batch, intake.Submission{Family: w.family, Source: w.id.Source, Type: w.typ, Token: d.waves.token, Body: raw, Trace: p.trace})
 	}
 	p.untaken, p.fault = p.untaken[:0:0], nil
 	d.refuse(ctx, p, bad, refused)
@@ -162,27 +148,24 @@ func (d *door) finish(ctx context.Context, p *pending, wait time.Duration) {
 	}
 }
 
+// way is what the door needs to know of a submission. family is "" when no
+// recorder can take it.
+type way struct {
+	id     events.Identity
+	typ    events.Type
+	family events.Family
+}
+
 // route reads what decides the way of a submission. Only one that no recorder
-// would take is validated here, so that its sender learns all errors at once.
-func (d *door) route(raw []byte) (Envelope, []events.Fault) {
-	var head struct {
-		Source string      `json:"source"`
-		ID     string      `json:"id"`
-		Type   events.Type `json:"type"`
-	}
-	if len(raw) <= intake.MaxBody && json.Unmarshal(raw, &head) == nil && head.Source != "" {
-		if family := head.Type.Family(); family != "" {
-			return Envelope{Source: head.Source, ID: head.ID, Type: head.Type, Family: family}, nil
+// can take is validated here, so that its sender learns all errors at once.
+func (d *door) route(raw []byte) (way, []events.Fault) {
+	if len(raw) <= intake.MaxBody {
+		if id, typ, err := events.Peek(raw); err == nil && id.Source != "" && typ.Family() != "" {
+			return way{id, typ, typ.Family()}, nil
 		}
 	}
-	env, faults := d.check(raw, d.clock())
-	if len(faults) == 0 && env.Family == "" {
-		faults = []events.Fault{{Code: "type_unknown", Field: "type", Hint: "use a type of the contract, see events.md 1.3"}}
-	}
-	if env.Source == "" {
-		env.Family = "" // the intake's subject needs a source
-	}
-	return env, faults
+	s, faults := events.Validate(raw, events.ValidateOptions{Now: d.clock(), Normalise: d.normalise})
+	return way{id: s.Identity(), typ: s.Type}, faults
 }
 
 // clean cuts an attribute that a client made up to what may be repeated to it

@@ -109,6 +109,14 @@ func (f *fakeRejects) Refuse(_ context.Context, refused []Refusal) ([]string, er
 	return ids, nil
 }
 
+// asItIs takes numbers that are E.164 already.
+func asItIs(number, _ string) (events.Phone, string) {
+	if !strings.HasPrefix(number, "+") {
+		return events.Phone{}, "country_missing"
+	}
+	return events.NewPhone(number, "mobile"), ""
+}
+
 var testNow = mustInstant("2026-03-05T10:00:00Z")
 
 func mustInstant(s string) events.Instant {
@@ -133,7 +141,7 @@ func start(t *testing.T, change func(*Config)) *bench {
 	t.Helper()
 	core, logs := observer.New(zap.DebugLevel)
 	b := &bench{intake: newFakeIntake(), rejects: &fakeRejects{}, logs: logs}
-	cfg := Config{Version: "test", Intake: b.intake, Rejects: b.rejects, Check: CheckEnvelope, Log: zap.New(core),
+	cfg := Config{Version: "test", Intake: b.intake, Rejects: b.rejects, Normalise: asItIs, Log: zap.New(core),
 		Clock: func() events.Instant { return testNow }, ReceiptWait: 2 * time.Second}
 	if change != nil {
 		change(&cfg)

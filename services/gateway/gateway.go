@@ -24,7 +24,8 @@ type Config struct {
 	Version string
 	Intake  intake.Port
 	Rejects Rejects
-	Check   Checker
+	// Normalise turns numbers into E.164.
+	Normalise events.Normaliser
 	// Clock is the ledger's clock; nil = the wall clock.
 	Clock func() events.Instant
 	Log   *zap.Logger
@@ -50,8 +51,8 @@ type Gateway struct {
 
 // New checks the configuration and builds the routes. Nothing runs yet.
 func New(cfg Config) (*Gateway, error) {
-	if cfg.Intake == nil || cfg.Rejects == nil || cfg.Check == nil || cfg.Log == nil {
-		return nil, errors.New("gateway new: intake, rejects, check and log are required: wire them")
+	if cfg.Intake == nil || cfg.Rejects == nil || cfg.Normalise == nil || cfg.Log == nil {
+		return nil, errors.New("gateway new: intake, rejects, normalise and log are required: wire them")
 	}
 	cfg.defaults()
 	g := &Gateway{cfg: cfg, log: cfg.Log}
@@ -59,7 +60,7 @@ func New(cfg Config) (*Gateway, error) {
 	if g.meters, err = newMeters(cfg.Metrics); err != nil {
 		return nil, fmt.Errorf("gateway new: register metrics: %w", err)
 	}
-	g.door = &door{port: cfg.Intake, rejects: cfg.Rejects, check: cfg.Check, clock: cfg.Clock, waves: newWaves(cfg.Log), log: cfg.Log}
+	g.door = &door{port: cfg.Intake, rejects: cfg.Rejects, normalise: cfg.Normalise, clock: cfg.Clock, waves: newWaves(cfg.Log), log: cfg.Log}
 	g.routes()
 	return g, nil
 }

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/assenso/assenso/services/inquiry"
+)
+
+func (a *app) campaignsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "campaigns", Short: "List the campaigns with their calls and findings",
+		Example: "  assenso campaigns --json",
+		Args:    exactly(0, "no arguments"),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var list inquiry.Campaigns
+			return a.ask(cmd, "/v1/campaigns", &list, func(w io.Writer) error { return writeCampaigns(w, list) })
+		},
+	}
+}
+
+func writeCampaigns(w io.Writer, list inquiry.Campaigns) error {
+	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
+	fmt.Fprintln(tw, "CONTROLLER\tCAMPAIGN\tFIRST CALL\tLAST CALL\tCALLS\tCONFIRMED\tPOTENTIAL")
+	for _, c := range list.Campaigns {
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%d\t%d\t%d\n", c.Controller, c.Campaign, c.FirstDialled, c.LastDialled,
+			c.Counters["attempts"], c.Counters["findings.CONFIRMED"], c.Counters["findings.POTENTIAL"])
+	}
+	return tw.Flush()
+}
+
+func (a *app) reportCommand() *cobra.Command {
+	var controller, format, asOf, out string
+	cmd := &cobra.Command{
+		Use:   "report CAMPAIGN",
+		Short: "Build a campaign's violation report as of a ledger time",
+		Long: `Ask a running assenso for the report of a campaign: which calls broke which rule, on
+what evidence, imputed to whom. The same ledger prefix, rule packs, parameters and program
+version give the same bytes and digest.`,
+		Example: `  assenso report K-A --format html --out report.html
+  assenso report K-A --controller A --format json --as-of 2026-03-12T12:00:00Z
+  assenso report K-A --format zip --out tables.zip`,
+		Args: exactly(1, "one campaign id"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			c, err := a.client()
+			if err != nil {
+				return err
+			}
+			path := "/v1/campaigns/" + url.PathEscape(args[0]) + "/report" + query("controller", controller, "format", format, "as_of", asOf)
+			resp, err := c.do(cmd.Context(), http.MethodGet, path, nil)
+			if err != nil {
+				return err
+			}
+			defer resp.Body.Close()
+			return writeOut(a.out, out, resp.Body)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&controller, "controller", "", "controller of the campaign, needed when several have one of this id")
+	f.StringVar(&format, "format", "json", "json, csv (findings), zip (one CSV a table) or html")
+	f.StringVar(&asOf, "as-of", "", "recorded by then: RFC 3339 or LEDGER_00:12,…; default the latest")
+	f.StringVar(&out, "out", "", "`FILE` to write; default standard output")
+	return cmd
+}
+
+// writeOut copies to a file, which appears only when it is whole, or to
+// standard output when path is "".
+func writeOut(stdout io.Writer, path string, in io.Reader) error {
+	if path == "" {
+		_, err := io.Copy(stdout, in)
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".assenso-*")
+	if err != nil {
+		return usage(fmt.Errorf("write report: %w", err))
+	}
+	defer os.Remove(f.Name()) // gone already after the rename
+	if _, err := io.Copy(f, in); err != nil {
+		f.Close()
+		return fmt.Errorf("write report: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	if err := os.Rename(f.Name(), path); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/gateway"
+	"github.com/assenso/assenso/services/inquiry"
+)
+
+func (a *app) decideCommand() *cobra.Command {
+	var q gateway.DecisionRequest
+	cmd := &cobra.Command{
+		Use:   "decide --number NUMBER|- --controller C --campaign K",
+		Short: "Ask whether one call may be placed; exits with 1 when it may not",
+		Long: `Ask a running assenso whether one call may be placed now, or at another instant.
+
+Prints the verdict (allow, warn, block), the rule and clause of each reason, and until
+when the answer holds. Exits with 0 for allow and warn, with 1 for block.`,
+		Example: `  assenso decide --number +393401234567 --controller A --campaign K-A --cli +390844100100
+  echo +393401234567 | assenso decide --number - --controller A --campaign K-A --processor P1 --json
+  assenso decide --contact 3f0c9a5d1e7744b2a0c6d2f1908b7e55 --controller A --campaign K-A --at 2026-03-05T11:00:00+01:00`,
+		Args: exactly(0, "no arguments, only flags"),
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.decide(cmd, q) },
+	}
+	f := cmd.Flags()
+	f.StringVar(&q.Number, "number", "", "number to call, E.164 or national with --country; - reads it from standard input")
+	f.StringVar(&q.Country, "country", "", "country of a national number, such as IT")
+	f.StringVar(&q.Contact, "contact", "", "contact key instead of a number")
+	f.StringVar(&q.Controller, "controller", "", "for whom the call is made")
+	f.StringVar(&q.Campaign, "campaign", "", "campaign of the call")
+	f.StringVar(&q.At, "at", "", "instant of the dial, RFC 3339; default now")
+	f.StringVar(&q.Purpose, "purpose", "", "marketing (default), market_research or service")
+	f.StringVar(&q.Channel, "channel", "", "operator_call (default), automated_call, sms, messaging, email or paper_mail")
+	f.StringVar(&q.Processor, "processor", "", "who dials; default the controller")
+	f.StringVar(&q.CLI, "cli", "", "number that will be presented; default withheld")
+	f.StringVar(&q.Basis, "basis", "", "declared basis, such as consent")
+	f.StringVar(&q.Grant, "grant", "", "id of the grant relied upon")
+	f.StringVar(&q.Batch, "batch", "", "register consultation relied upon")
+	f.StringVar(&q.Product, "product", "", "product offered; default the campaign's")
+	f.StringVar(&q.Mode, "mode", "", "dialler mode")
+	f.StringVar(&q.Agent, "agent", "", "pseudonym of the agent")
+	f.BoolVar(&q.AgentReserved, "agent-reserved", false, "an agent is reserved for the call")
+	f.StringVar(&q.OriginCountry, "origin-country", "", "where the call enters the network; default IT")
+	f.StringVar(&q.AgentCountry, "agent-country", "", "where the agent sits; default IT")
+	return cmd
+}
+
+func (a *app) decide(cmd *cobra.Command, q gateway.DecisionRequest) error {
+	if q.Number == "-" {
+		line, err := bufio.NewReader(a.in).ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
+			return usage(errors.New("decide: read the number from standard input"))
+		}
+		q.Number = strings.TrimSpace(line)
+	}
+	if (q.Number == "") == (q.Contact == "") || q.Controller == "" || q.Campaign == "" {
+		return usage(errors.New("decide: give --number or --contact, and --controller and --campaign"))
+	}
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	var d inquiry.Decision
+	if err := c.call(cmd.Context(), http.MethodPost, "/v1/decisions", q, &d); err != nil {
+		return err
+	}
+	if err := a.print(d, func(w io.Writer) error { return writeDecision(w, d) }); err != nil {
+		return err
+	}
+	if d.Verdict == events.VerdictBlock {
+		return errNo
+	}
+	return nil
+}
+
+func writeDecision(w io.Writer, d inquiry.Decision) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s  contact %s at %s\n", d.Verdict, d.Contact, d.At)
+	for _, r := range d.Reasons {
+		fmt.Fprintf(&b, "  %-5s %-10s %s", r.Effect, r.Rule, r.Sentence)
+		if r.Clause != "" {
+			fmt.Fprintf(&b, " (%s)", r.Clause)
+		}
+		b.WriteByte('\n')
+	}
+	if d.Basis != "" {
+		fmt.Fprintf(&b, "  basis %s\n", d.Basis)
+	}
+	if !d.ValidUntil.IsZero() {
+		fmt.Fprintf(&b, "  ask again after %s\n", d.ValidUntil)
+	}
+	fmt.Fprintf(&b, "  %d rules passed; pack %s\n", len(d.Passed), d.Pack)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
