@@ -64,14 +64,15 @@ func (i Instant) String() string {
 var ErrInstant = errors.New("not an RFC 3339 instant with offset")
 
 // ParseInstant reads RFC 3339 with an offset; digits finer than a microsecond
-// are cut, not rounded. The error never quotes the text.
+// are cut, not rounded. An offset must not lead beyond the years 0000 to 9999.
+// The error never quotes the text.
 func ParseInstant(s string) (Instant, error) {
 	t, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil {
 		return 0, ErrInstant
 	}
 	i := Instant(t.Unix()*1_000_000 + int64(t.Nanosecond()/1000) + unixOffset)
-	if i == 0 {
+	if y := t.UTC().Year(); i == 0 || y < 0 || y > 9999 {
 		return 0, ErrInstant
 	}
 	return i, nil

@@ -1,0 +1,107 @@
+package schemas
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"testing"
+
+	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/events/eventstest"
+)
+
+// vector is one worked example of the contract: what was submitted, and the
+// exact bytes, digest and ids that every implementation must derive.
+type vector struct {
+	Submission json.RawMessage `json:"submission"`
+	Recorded   string          `json:"recorded"`
+	Digest     events.Digest   `json:"payload_digest"`
+	MessageID  string          `json:"message_id"`
+	Intake     string          `json:"intake_subject"`
+	Ledger     string          `json:"ledger_subject"`
+}
+
+type vectorFile struct {
+	Pepper  string   `json:"pepper"`
+	Vectors []vector `json:"vectors"`
+}
+
+func makeVectors(t *testing.T) vectorFile {
+	t.Helper()
+	gen := eventstest.NewGenerator(2026)
+	out := vectorFile{Pepper: string(eventstest.Pepper)}
+	for _, info := range events.Types {
+		body := gen.Submission(info.Type)
+		s, faults := events.Validate(body, events.ValidateOptions{Normalise: eventstest.Normalise})
+		if len(faults) > 0 {
+			t.Fatalf("%s: %v", info.Type, faults)
+		}
+		var key events.ContactKey
+		partition := "ref"
+		if n := s.Phone.E164(); n != "" {
+			key = eventstest.Key(n)
+			partition = "0" + string(rune('0'+key.Partition(4)))
+		}
+		r, fault := s.Record(key, events.ContactKey{})
+		if fault != nil {
+			t.Fatal(fault)
+		}
+		stored := r.Stamp(s.Time.Add(2_113_000_000))
+		out.Vectors = append(out.Vectors, vector{
+			Submission: body, Recorded: string(stored), Digest: r.Digest, MessageID: r.MessageID,
+			Intake: events.IntakeSubject(info.Family, s.Source, s.Type), Ledger: events.LedgerSubject(partition, s.Type, s.Controller),
+		})
+	}
+	return out
+}
+
+// The vectors pin the stored bytes: a change here changes every digest of every
+// ledger and needs a new major version.
+func TestVectors(t *testing.T) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", " ")
+	if err := enc.Encode(makeVectors(t)); err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile("vectors/events.json", buf.Bytes(), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, err := Vectors.ReadFile("vectors/events.json")
+	if *update {
+		have, err = os.ReadFile("vectors/events.json")
+	}
+	if err != nil || !bytes.Equal(have, buf.Bytes()) {
+		t.Errorf("vectors/events.json differs from what the contract derives: %v", err)
+	}
+}
+
+// Every recorded form is canonical, decodes, and bears its digest.
+func TestVectorsReadBack(t *testing.T) {
+	raw, err := Vectors.ReadFile("vectors/events.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file vectorFile
+	if err := json.Unmarshal(raw, &file); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range file.Vectors {
+		c, err := events.CanonicalJSON([]byte(v.Recorded))
+		if err != nil || string(c) != v.Recorded {
+			t.Errorf("not canonical (%v): %s", err, v.Recorded)
+		}
+		e, err := events.Decode([]byte(v.Recorded))
+		if err != nil {
+			t.Errorf("decode: %v", err)
+			continue
+		}
+		d, err := events.PayloadDigest([]byte(v.Recorded))
+		if err != nil || d != v.Digest || events.MessageID(e.Identity(), d) != v.MessageID {
+			t.Errorf("%s: digest or message id differ: %v", e.Type, err)
+		}
+	}
+}
