@@ -1,0 +1,89 @@
+# The workspace drives the build: modules come from go.work, fuzz targets and
+# generators from the source. A new module or target needs no edit here.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+# Static everywhere; only race needs cgo and a C compiler. Tests count days in
+# Europe/Rome from the tables that are compiled in, whatever the machine has.
+export CGO_ENABLED = 0
+export GOFLAGS := $(filter-out -buildvcs=%,$(GOFLAGS)) -buildvcs=false
+
+MODULES  = $(shell go list -m)
+FOLDERS  = $(shell go list -m -f '{{.Dir}}')
+PACKAGES = $(addsuffix /...,$(MODULES))
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
+
+FUZZTIME   ?= 10s
+CYCLES     ?= 50
+SEED       ?= 1
+BENCHFLAGS ?=
+DEMOFLAGS  ?=
+TESTFLAGS  ?= -count=1
+
+.PHONY: help build demo test race lint vulnerabilities fuzz bench chaos verify boundaries format vet tidy generated cover clean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
+
+build: ## Build the static program bin/assenso
+	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/assenso ./services/cmd/assenso
+
+demo: ## Play a call centre's day from files to a campaign's violation report, in .data
+	@begin=$$(date +%s); $(MAKE) --no-print-directory build && echo "built in $$(( $$(date +%s) - begin )) s"
+	./bin/assenso demo $(DEMOFLAGS)
+
+test: ## Run every test; needs Go and nothing else
+	go run ./scripts/tally $(TESTFLAGS) $(PACKAGES)
+
+race: ## Run every test under the race detector; needs a C compiler
+	CGO_ENABLED=1 go run ./scripts/tally -race $(TESTFLAGS) $(PACKAGES)
+
+lint: vet ## Run the linters pinned in scripts/go.mod
+	go tool staticcheck $(PACKAGES)
+	go tool errcheck -exclude scripts/lint/errcheck.txt $(PACKAGES)
+	go tool ineffassign $(PACKAGES)
+	go tool unparam $(PACKAGES)
+
+vulnerabilities: ## Look the dependencies up in Go's vulnerability database; needs vuln.go.dev
+	go tool govulncheck $(PACKAGES)
+
+fuzz: ## Run every fuzz target for FUZZTIME (10s) each
+	go run ./scripts/fuzz -time $(FUZZTIME) $(PACKAGES)
+
+bench: ## Measure durable recording and projection as shares of the raw engine
+	go run ./scripts/bench $(BENCHFLAGS)
+
+chaos: build ## Kill the program CYCLES (50) times under load, then compare ledger, state and report
+	go run ./scripts/chaos -cycles $(CYCLES) -seed $(SEED) -program bin/assenso
+
+verify: format vet tidy generated boundaries ## Check formatting, go.mod files, generated files and boundaries
+
+boundaries: ## Check who imports whom, and the house numbers
+	go test -count=1 ./scripts/boundaries ./scripts/style
+
+format: ## Check that gofmt would change nothing
+	@wrong=$$(gofmt -l $(FOLDERS)); test -z "$$wrong" || { echo "gofmt would change:"; echo "$$wrong"; exit 1; }
+
+vet: ## Run go vet
+	go vet $(PACKAGES)
+
+tidy: ## Check that go mod tidy would change nothing
+	@for folder in $(FOLDERS); do echo "go mod tidy -diff in $${folder##*/}"; (cd "$$folder" && GOWORK=off go mod tidy -diff) || exit 1; done
+
+generated: ## Generate again in a copy and compare
+	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
+	tar -cf - --exclude=./.git --exclude=./.data --exclude=./bin . | tar -xf - -C "$$copy" && \
+	(cd "$$copy" && go generate $(PACKAGES)) && \
+	diff -r -u --exclude=.git --exclude=.data --exclude=bin . "$$copy" || { echo "generated files are out of date: run go generate"; exit 1; }
+
+cover: ## Measure the tests' coverage into bin/cover.html
+	@mkdir -p bin
+	go run ./scripts/tally -count=1 -coverprofile=bin/cover.out -coverpkg=$(subst $() ,$(comma),$(PACKAGES)) $(PACKAGES)
+	go tool cover -html=bin/cover.out -o bin/cover.html
+	go tool cover -func=bin/cover.out | tail -n 1
+
+comma := ,
+
+clean: ## Remove what was built and the demonstration's data
+	rm -rf bin .data

@@ -1,0 +1,134 @@
+package boundaries
+
+// Third-party modules that rules name.
+const (
+	zap         = "go.uber.org/zap"
+	watermill   = "github.com/ThreeDotsLabs/watermill"
+	natsClient  = "github.com/nats-io/nats.go"
+	natsServer  = "github.com/nats-io/nats-server/v2"
+	pgx         = "github.com/jackc/pgx/v5"
+	sqlite      = "modernc.org/sqlite"
+	cockroachGo = "github.com/cockroachdb/cockroach-go/v2"
+)
+
+// Reasons that several rules share.
+const (
+	pure      = "it is pure: the same arguments give the same answer for ever, on every machine"
+	oneWay    = "data flows one way: a package points at the contract and the ports, never at the next stage"
+	ports     = "it knows the port, so that any backend serves"
+	wiring    = "wiring is done by the composition root"
+	leaf      = "every stage uses it, so it may use none"
+	onlyMover = "worker is the only importer of Watermill: it hosts, it does not own"
+)
+
+// inputOutput are the standard packages that touch the world. They are looked
+// for in our own code only: encoding/json reaches os, and harms nobody.
+var inputOutput = []string{"os", "os/exec", "net", "net/http", "database/sql", "log", "log/slog", "math/rand", "math/rand/v2", "crypto/rand"}
+
+// clock are the functions that read the wall clock or wait for it.
+var clock = []string{"time.Now", "time.Since", "time.Until", "time.Sleep", "time.After", "time.Tick", "time.NewTicker", "time.NewTimer", "time.AfterFunc"}
+
+// stages are the packages that do a part of the flow.
+var stages = []string{
+	"services/recorder", "services/imports", "services/projection", "services/gateway",
+	"services/gate", "services/feed", "services/notary", "services/audit", "services/report",
+}
+
+// Table is the package table of the design. A package that has no row fails
+// the test: a new package gets its row, its sentence and its limits here first.
+var Table = []Rule{
+	{Package: "events", Says: "is the contract of Assenso", Not: []Ban{
+		{Module: anyModule, Why: "a CRM or a dialer imports the contract without drawing in anything else"},
+	}},
+	{Package: "events/client", Not: []Ban{
+		{Packages: []string{"services", "schemas"}, Why: "it is what others import: contract and nats.go, no part of the house"},
+		{Module: anyModule, But: []string{natsClient, "github.com/nats-io", "github.com/klauspost/compress", "golang.org/x"}, Why: "it is what others import: contract and nats.go, no part of the house"},
+	}},
+	{Package: "schemas", Not: []Ban{
+		{Module: anyModule, Why: "data embedded for everybody; its tests may need more"},
+		{Packages: []string{"events", "services"}, Why: "data embedded for everybody; its tests may need more"},
+	}},
+	{Package: "services/contact", Says: "folds the events of one contact point into state", Not: []Ban{
+		{Standard: inputOutput, Why: pure}, {Calls: clock, Why: pure}, {Module: zap, Why: pure},
+		{Packages: stages, Why: oneWay}, {Packages: []string{"services/ledger", "services/view", "services/vault", "services/rules"}, Why: pure},
+	}},
+	{Package: "services/rules", Says: "evaluates state, attempt and rule pack", Not: []Ban{
+		{Standard: inputOutput, Why: pure}, {Calls: clock, Why: pure}, {Module: zap, Why: pure},
+		{Packages: stages, Why: oneWay}, {Packages: []string{"services/ledger", "services/view", "services/vault"}, Why: pure},
+	}},
+	{Package: "services/scenario", Says: "reads scenario files and plays them", Not: []Ban{
+		{Packages: []string{"services/ledger/natsledger", "services/ledger/memledger", "services/view/sqliteview", "services/vault/sqlvault", "services/intake/natsintake", "services/intake/memintake"}, Why: ports + ": the pipeline is handed in"},
+		{Module: natsServer, Why: ports}, {Module: sqlite, Why: ports}, {Module: pgx, Why: ports},
+	}},
+	{Package: "services/ledger", Says: "is the append-only log as a port", Not: []Ban{
+		{Packages: []string{"services/view", "services/rules"}, Why: oneWay}, {Module: watermill, Why: onlyMover},
+	}},
+	{Package: "services/groupcommit", Not: []Ban{
+		{Packages: []string{"services/view", "services/rules"}, Why: oneWay}, {Packages: stages, Why: leaf},
+	}},
+	{Package: "services/vault", Says: "is the only link between a number", Not: []Ban{
+		{Packages: []string{"services/ledger", "services/view"}, Why: "the log holds no personal data and the vault can forget: neither leans on the other"},
+	}},
+	{Package: "services/intake", Says: "is the queue before the log as a port", Not: []Ban{
+		{Packages: []string{"services/view", "services/rules", "services/ledger"}, Why: oneWay},
+	}},
+	{Package: "services/codec", Not: []Ban{{Packages: stages, Why: leaf}}},
+	{Package: "services/imports", Says: "reads CSV, XLSX and NDJSON files into submissions", Not: []Ban{
+		{Packages: []string{"services/ledger", "services/view"}, Why: oneWay}, {Module: natsClient, Why: "a file takes the same door as a CRM"}, {Module: natsServer, Why: "a file takes the same door as a CRM"},
+	}},
+	{Package: "services/recorder", Not: []Ban{
+		{Packages: []string{"services/view", "services/gateway"}, Why: oneWay},
+	}},
+	{Package: "services/projection", Says: "follows the log into views", Not: []Ban{
+		{Packages: []string{"services/gateway"}, Why: oneWay}, {Module: natsClient, Why: ports}, {Module: natsServer, Why: ports}, {Module: pgx, Why: ports},
+	}},
+	{Package: "services/view", Not: []Ban{
+		{Packages: []string{"services/ledger"}, Why: "a view is derived; only the projection knows from what"},
+	}},
+	{Package: "services/inquiry", Not: []Ban{
+		{Packages: []string{"services/gateway", "services/recorder", "services/imports"}, Why: oneWay}, {Module: natsClient, Why: ports}, {Module: pgx, Why: ports}, {Standard: []string{"net/http"}, Why: "answers are the same through every door"},
+	}},
+	{Package: "services/report", Says: "builds a campaign's report", Not: []Ban{
+		{Packages: []string{"services/ledger"}, Why: "a report is a pure function of what it is given"}, {Standard: []string{"net/http"}, Why: "a report is a pure function of what it is given"}, {Calls: clock, Why: "same log, same bytes"},
+	}},
+	{Package: "services/gateway", Says: "speaks HTTP", Not: []Ban{
+		{Module: pgx, Why: ports}, {Module: natsClient, Why: ports}, {Module: natsServer, Why: ports},
+	}},
+	{Package: "services/worker", Says: "hosts handlers on the Watermill router", Not: []Ban{
+		{Packages: []string{"services/rules", "services/view"}, Why: leaf},
+	}},
+	{Package: "services/access", Says: "says who may do what", Not: []Ban{{Packages: stages, Why: leaf}}},
+	{Package: "services/telemetry", Not: []Ban{{Packages: stages, Why: leaf}}},
+	{Package: "services/embedded", Not: []Ban{
+		{Packages: []string{"services/rules", "services/contact", "services/report"}, Why: "it runs parts and decides nothing"},
+	}},
+	{Package: "services/house", Says: "wires NATS server, SQLite and all services in one process", Not: nil},
+	{Package: "services/cmd", Not: nil},
+}
+
+// Everywhere holds for each package of services besides its row.
+var Everywhere = []Ban{
+	{Module: watermill, Direct: true, Except: []string{"services/worker"}, Why: onlyMover},
+	{Packages: []string{"scripts"}, Why: "tools never enter a service"},
+}
+
+// Planned are packages that rules name and that are not there yet. One that
+// exists must leave this list, so that no rule is forgotten here.
+var Planned = []string{
+	"services/gate", "services/feed", "services/notary", "services/audit",
+}
+
+// PlannedModules are modules that rules name and that nothing requires yet.
+var PlannedModules = []string{}
+
+// binary is the program that operators run: no test code is linked into it.
+const binary = "services/cmd/assenso"
+
+// testCode are modules that only tests may reach from our own packages.
+var testCode = []string{"github.com/google/go-cmp", "go.uber.org/goleak", "pgregory.net/rapid", "github.com/rogpeppe/go-internal"}
+
+// drawers are names that say nothing of what a package does.
+var drawers = []string{
+	"manager", "helper", "helpers", "util", "utils", "common", "base", "core", "service", "handler",
+	"impl", "data", "info", "model", "models", "entity", "dto", "misc", "shared", "lib", "tools", "types",
+}
