@@ -130,9 +130,10 @@ func Validate(body []byte, opts ValidateOptions) (*Submission, []Fault) {
 	v.env = env
 	v.envelope()
 	if v.info != nil {
-		v.contact()
-		v.fields()
-		v.cross()
+		if v.contact() {
+			v.fields()
+			v.cross()
+		}
 	}
 	v.personalEnvelope()
 	if len(v.faults) > 0 {
@@ -351,8 +352,9 @@ func (v *validation) sequence() {
 	v.fault("sequence_invalid", "sourceseq", "send a whole number from 1 on")
 }
 
-// contact checks data itself, data.phone and data.evidence.
-func (v *validation) contact() {
+// contact checks data itself, data.phone and data.evidence. It returns false
+// when there is no data to look into.
+func (v *validation) contact() bool {
 	data, ok := v.env["data"].(map[string]any)
 	if !ok {
 		if v.env["data"] == nil {
@@ -360,7 +362,7 @@ func (v *validation) contact() {
 		} else {
 			v.fault("field_type", "data", "send an object")
 		}
-		data = map[string]any{}
+		return false
 	}
 	v.s.data = data
 	delete(data, "dropped")
@@ -371,11 +373,12 @@ func (v *validation) contact() {
 		if _, given := data["phone"]; given {
 			v.fault("personal_data_in_log", "data.phone", "this type has no contact: leave the number out")
 		}
-		return
+		return true
 	}
 	v.phone()
 	delete(data, "phone")
 	delete(data, "country")
+	return true
 }
 
 func (v *validation) phone() {
