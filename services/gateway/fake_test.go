@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/access"
 	"github.com/assenso/assenso/services/intake"
 )
 
@@ -132,6 +133,7 @@ type bench struct {
 	*Gateway
 	intake  *fakeIntake
 	rejects *fakeRejects
+	desk    *fakeDesk
 	logs    *observer.ObservedLogs
 	url     string
 }
@@ -141,7 +143,9 @@ func start(t *testing.T, change func(*Config)) *bench {
 	t.Helper()
 	core, logs := observer.New(zap.DebugLevel)
 	b := &bench{intake: newFakeIntake(), rejects: &fakeRejects{}, logs: logs}
-	cfg := Config{Version: "test", Intake: b.intake, Rejects: b.rejects, Normalise: asItIs, Log: zap.New(core),
+	b.desk = &fakeDesk{}
+	cfg := Config{Version: "test", Access: access.Local{}, Intake: b.intake, Rejects: b.rejects, Normalise: asItIs, Key: keyOf, Log: zap.New(core),
+		Desk: b.desk, Reports: b.desk, RejectLog: b.desk, ParkedLog: b.desk, Readiness: b.desk,
 		Clock: func() events.Instant { return testNow }, ReceiptWait: 2 * time.Second}
 	if change != nil {
 		change(&cfg)

@@ -33,16 +33,6 @@ type DecisionRequest struct {
 	Product       string `json:"product,omitempty" maxLength:"128"`
 }
 
-// call returns the declared facts of the attempt.
-func (q *DecisionRequest) call() events.CallConcluded {
-	return events.CallConcluded{
-		Purpose: events.Purpose(q.Purpose), Channel: events.Channel(q.Channel), Processor: q.Processor, CLI: q.CLI,
-		OriginCountry: q.OriginCountry, AgentCountry: q.AgentCountry, Roaming: q.Roaming, Mode: events.DiallerMode(q.Mode),
-		Agent: q.Agent, AgentReserved: q.AgentReserved, Basis: events.Basis(q.Basis), Grant: q.Grant, Request: q.Request,
-		Batch: q.Batch, Product: q.Product,
-	}
-}
-
 // FindRequest looks a contact up by its number.
 type FindRequest struct {
 	Number  string `json:"number" minLength:"1" maxLength:"32" doc:"E.164, or national format with country"`

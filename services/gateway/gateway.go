@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -15,17 +17,25 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/access"
 	"github.com/assenso/assenso/services/intake"
 )
 
-// Config says what the gateway speaks to. Ports that are nil are answered with
-// 503 and named by /readyz; all others are required.
+// Config says what the gateway speaks to. The ports and Log are required.
 type Config struct {
 	Version string
-	Intake  intake.Port
-	Rejects Rejects
-	// Normalise turns numbers into E.164.
-	Normalise events.Normaliser
+	Access  access.Policy
+
+	Intake    intake.Port
+	Rejects   Rejects
+	Normalise events.Normaliser                          // numbers into E.164
+	Key       func(phone events.Phone) events.ContactKey // under the ledger's pepper
+	Desk      Desk
+	Reports   Reports
+	RejectLog RejectLog
+	ParkedLog ParkedLog
+	Readiness Readiness
+
 	// Clock is the ledger's clock; nil = the wall clock.
 	Clock func() events.Instant
 	Log   *zap.Logger
@@ -37,6 +47,22 @@ type Config struct {
 	IdleTimeout  time.Duration // without a byte read or written; 0 = 60 s
 	StallTimeout time.Duration // a stream waits for a full intake; 0 = 30 s
 	DrainTimeout time.Duration // for running requests at shutdown; 0 = 10 s
+}
+
+// missing names the required fields that are not set.
+func (c *Config) missing() []string {
+	var names []string
+	for name, absent := range map[string]bool{
+		"Access": c.Access == nil, "Intake": c.Intake == nil, "Rejects": c.Rejects == nil, "Normalise": c.Normalise == nil, "Key": c.Key == nil,
+		"Desk": c.Desk == nil, "Reports": c.Reports == nil, "RejectLog": c.RejectLog == nil, "ParkedLog": c.ParkedLog == nil,
+		"Readiness": c.Readiness == nil, "Log": c.Log == nil,
+	} {
+		if absent {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // Gateway is the HTTP door.
@@ -51,8 +77,8 @@ type Gateway struct {
 
 // New checks the configuration and builds the routes. Nothing runs yet.
 func New(cfg Config) (*Gateway, error) {
-	if cfg.Intake == nil || cfg.Rejects == nil || cfg.Normalise == nil || cfg.Log == nil {
-		return nil, errors.New("gateway new: intake, rejects, normalise and log are required: wire them")
+	if names := cfg.missing(); len(names) > 0 {
+		return nil, fmt.Errorf("gateway new: not wired: %s", strings.Join(names, ", "))
 	}
 	cfg.defaults()
 	g := &Gateway{cfg: cfg, log: cfg.Log}
@@ -91,6 +117,9 @@ func (g *Gateway) routes() {
 	mux := http.NewServeMux()
 	g.api = humago.New(mux, openAPIConfig(g.cfg.Version))
 	g.submitRoutes()
+	g.queryRoutes()
+	g.reportRoutes()
+	g.operatingRoutes()
 	g.healthRoutes(mux)
 	mux.HandleFunc("/", notFound)
 	g.handler = g.guard(mux)

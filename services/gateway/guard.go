@@ -11,6 +11,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+
+	"github.com/assenso/assenso/services/access"
 )
 
 // meters are the gateway's metrics. Labels are route patterns, codes and
@@ -91,6 +93,10 @@ func (g *Gateway) guard(mux *http.ServeMux) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		sw := &statusWriter{ResponseWriter: w}
+		if !g.admitted(sw, r) {
+			g.observe(sw, r, id, time.Since(start))
+			return
+		}
 		defer func() {
 			if cause := recover(); cause != nil {
 				g.recovered(sw, r, cause)
@@ -99,6 +105,20 @@ func (g *Gateway) guard(mux *http.ServeMux) http.Handler {
 		}()
 		mux.ServeHTTP(sw, r)
 	})
+}
+
+// admitted asks the access policy; /healthz is open to supervisors.
+func (g *Gateway) admitted(w http.ResponseWriter, r *http.Request) bool {
+	if r.URL.Path == "/healthz" {
+		return true
+	}
+	_, err := g.cfg.Access.Authenticate(access.Request{Remote: r.RemoteAddr, Host: r.Host, Authorization: r.Header.Get("Authorization")})
+	if err == nil {
+		return true
+	}
+	w.Header().Set("WWW-Authenticate", "Bearer")
+	problemOf(err).write(w)
+	return false
 }
 
 // recovered answers a panic. Its value may quote data, so only its type and
@@ -127,6 +147,8 @@ func (g *Gateway) observe(w *statusWriter, r *http.Request, id string, took time
 	}
 	g.log.Log(level, "http request", zap.String("request_id", id), zap.String("route", route), zap.Int("status", w.status), zap.Duration("took", took))
 }
+
+func requestField(ctx context.Context) zap.Field { return zap.String("request_id", requestID(ctx)) }
 
 // errorField logs an error without what could be a number in its text.
 func errorField(err error) zap.Field {

@@ -36,9 +36,9 @@ type Item struct {
 	Errors       []events.Fault   `json:"errors,omitempty" doc:"rejected: every error, with code, field and hint"`
 }
 
-// fill copies a receipt into the item.
+// fill copies a receipt into the item, but for the identity, which the door
+// has read itself.
 func (it *Item) fill(r intake.Receipt) {
-	it.Source, it.ID = r.Source, r.ID
 	it.Result = Result(r.Result)
 	it.Stream, it.Sequence, it.RecordedTime = r.Stream, r.Sequence, r.RecordedTime
 	it.Contact, it.Other = r.Contact, r.Other

@@ -11,9 +11,12 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/access"
+	"github.com/assenso/assenso/services/inquiry"
 	"github.com/assenso/assenso/services/intake"
 	"github.com/assenso/assenso/services/ledger"
 	"github.com/assenso/assenso/services/vault"
+	"github.com/assenso/assenso/services/view"
 )
 
 // Problem is an RFC 9457 problem document. It never repeats what the client
@@ -70,6 +73,13 @@ var problems = []row{
 	{intake.ErrUnavailable, "intake-unavailable", http.StatusServiceUnavailable, 2, "the queue cannot be reached: send again, the identity keeps an event single"},
 	{ledger.ErrFull, "ledger-full", http.StatusServiceUnavailable, 60, "the ledger has no room left: an operator must act"},
 	{ledger.ErrUnavailable, "ledger-unavailable", http.StatusServiceUnavailable, 2, "the ledger cannot be reached: try again"},
+	{view.ErrUnavailable, "view-unavailable", http.StatusServiceUnavailable, 2, "the view cannot be reached: try again"},
+	{view.ErrBehind, "view-behind", http.StatusServiceUnavailable, 1, "the view has not applied what was asked for: try again"},
+	{inquiry.ErrBehind, "view-behind", http.StatusServiceUnavailable, 1, "the view has not applied what was asked for: try again"},
+	{inquiry.ErrUnknown, "unknown", http.StatusNotFound, 0, "nothing is recorded under this name"},
+	{inquiry.ErrAmbiguous, "ambiguous", http.StatusConflict, 0, "several controllers have a campaign of this id: name the controller"},
+	{ErrUnknown, "unknown", http.StatusNotFound, 0, "nothing is kept under this id"},
+	{access.ErrUnauthenticated, "unauthenticated", http.StatusUnauthorized, 0, "not authenticated"},
 	{vault.ErrUnavailable, "vault-unavailable", http.StatusServiceUnavailable, 2, "the vault cannot be reached: try again"},
 	{vault.ErrUnknown, "unknown", http.StatusNotFound, 0, "the vault holds no such entry"},
 	{context.DeadlineExceeded, "timeout", http.StatusGatewayTimeout, 2, "the answer took too long: try again"},
@@ -82,6 +92,9 @@ func problemOf(err error) *Problem {
 	var p *Problem
 	if errors.As(err, &p) {
 		return p
+	}
+	if late := tooLate(err); late != nil {
+		return late
 	}
 	for _, r := range problems {
 		if errors.Is(err, r.err) {
@@ -140,7 +153,7 @@ func faultOf(err error) events.Fault {
 	var d huma.ErrorDetailer
 	if errors.As(err, &d) {
 		detail := d.ErrorDetail()
-		return events.Fault{Code: "request_invalid", Field: detail.Location, Hint: redact(detail.Message)}
+		return events.Fault{Code: "request_invalid", Field: redact(detail.Location), Hint: redact(detail.Message)}
 	}
 	return events.Fault{Code: "request_invalid", Hint: "the request cannot be read: see /openapi.json for its form"}
 }

@@ -13,5 +13,5 @@ var e164 = regexp.MustCompile(`\+[0-9]{6,15}`)
 // redact hides what could be a phone number in a text that leaves the process
 // or reaches a log.
 func redact(s string) string {
-	return numberLike.ReplaceAllString(s, "$1…$3")
+	return e164.ReplaceAllString(numberLike.ReplaceAllString(s, "$1…$3"), "+…")
 }

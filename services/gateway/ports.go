@@ -1,0 +1,68 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/inquiry"
+	"github.com/assenso/assenso/services/rules"
+	"github.com/assenso/assenso/services/view"
+)
+
+// ErrUnknown: there is no such reject or parked message.
+var ErrUnknown = errors.New("unknown")
+
+// Desk answers questions; *inquiry.Desk is one.
+type Desk interface {
+	Decide(ctx context.Context, a rules.Attempt) (inquiry.Decision, error)
+	Contact(ctx context.Context, key events.ContactKey, c inquiry.Cutoffs) (inquiry.Contact, error)
+	Timeline(ctx context.Context, key events.ContactKey, c inquiry.Cutoffs) (inquiry.Timeline, error)
+	Campaigns(ctx context.Context) (inquiry.Campaigns, error)
+	Resolve(ctx context.Context, controller, campaign string) (view.CampaignRef, error)
+}
+
+// Report is a built report.
+type Report interface {
+	WriteJSON(w io.Writer) error
+	WriteCSV(w io.Writer) error // the findings
+	WriteZip(w io.Writer) error // one CSV a table
+	WriteHTML(w io.Writer, lang string) error
+}
+
+// Reports builds reports.
+type Reports interface {
+	// Build makes the report of a campaign as of ledger time r; zero = the
+	// latest possible. The errors are those of inquiry.Desk.Final and of the
+	// ports.
+	Build(ctx context.Context, c view.CampaignRef, r events.Instant) (Report, error)
+}
+
+// RejectLog reads the rejects.
+type RejectLog interface {
+	// Rejects returns up to limit rejects after the cursor ("" = the first).
+	Rejects(ctx context.Context, cursor string, limit int) (RejectPage, error)
+	// Reject returns one, or ErrUnknown.
+	Reject(ctx context.Context, id string) (Reject, error)
+}
+
+// ParkedLog reads and settles the parked messages.
+type ParkedLog interface {
+	// Parked returns up to limit parked messages after the cursor.
+	Parked(ctx context.Context, cursor string, limit int) (ParkedPage, error)
+	// Retry submits the message again and takes it out; ErrUnknown if there is
+	// no such message.
+	Retry(ctx context.Context, id string) error
+	// Drop gives the message up; ErrUnknown if there is no such message.
+	Drop(ctx context.Context, id string) error
+}
+
+// Readiness says whether the services behind the door do their work.
+type Readiness interface {
+	// Ready returns the reasons why not (none = ready) and, for each
+	// projection, how many events it has yet to apply.
+	Ready(ctx context.Context) (reasons []string, lag map[string]uint64)
+	// Durability says what an acknowledgement means.
+	Durability() string
+}
