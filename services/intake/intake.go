@@ -6,6 +6,10 @@ package intake
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode"
 
 	"github.com/assenso/assenso/events"
 )
@@ -36,7 +40,21 @@ var (
 	// ErrFull: the queue is at its byte limit and has refused the submission:
 	// back off. HTTP answers 503 with Retry-After.
 	ErrFull = errors.New("intake full")
+	// ErrRefused: no queue takes the submission as it stands (no such family, a
+	// body over MaxBody, a type, token or reference that cannot stand in a
+	// subject or header). Never retry; a door answers it as rejected.
+	ErrRefused = errors.New("intake refused the submission")
 )
+
+// Headers of a queued submission on the bus (schemas/asyncapi.yaml).
+const (
+	HeaderToken = "Receipt-Token" // last token of the receipt's subject
+	HeaderRef   = "Receipt-Ref"   // comes back in the receipt
+	HeaderTrace = "traceparent"
+)
+
+// MaxRef is the longest Ref in characters.
+const MaxRef = 64
 
 // Result says what the recorder did.
 type Result string
@@ -93,4 +111,53 @@ type Receipts interface {
 type Port interface {
 	Submitter
 	Receipts
+}
+
+// Addressed is a receipt with the token under which it is awaited.
+type Addressed struct {
+	Token   string // "" stands for "_"
+	Receipt Receipt
+}
+
+// Sender is what a recorder needs to answer.
+type Sender interface {
+	// Send hands receipts to whoever awaits them. An error means that some may
+	// not have left; they are not sent again, the sender of the submission
+	// asks again.
+	Send(ctx context.Context, receipts []Addressed) error
+}
+
+// Check returns ErrRefused, with the reason, for a submission that no queue
+// takes; nil for all others.
+func (s *Submission) Check() error {
+	switch {
+	case !slices.Contains(events.Families, s.Family):
+		return fmt.Errorf("submit: %w: no such family: send the type to its recorder", ErrRefused)
+	case len(s.Body) > MaxBody:
+		return fmt.Errorf("submit: %w: %d bytes, at most %d are taken", ErrRefused, len(s.Body), MaxBody)
+	case !validTokens(string(s.Type), true):
+		return fmt.Errorf("submit: %w: the type cannot stand in a subject", ErrRefused)
+	case s.Token != "" && !ValidToken(s.Token):
+		return fmt.Errorf("submit: %w: the token cannot stand in a subject", ErrRefused)
+	case len(s.Ref) > MaxRef || strings.ContainsFunc(s.Ref, unicode.IsControl):
+		return fmt.Errorf("submit: %w: the reference is longer than %d characters or bears control characters", ErrRefused, MaxRef)
+	}
+	return nil
+}
+
+// ValidToken reports whether s can be the last token of a receipt's subject.
+func ValidToken(s string) bool { return validTokens(s, false) }
+
+// validTokens reports whether s is one token of a subject, or several.
+func validTokens(s string, several bool) bool {
+	if s == "" || len(s) > 128 || s[0] == '.' || s[len(s)-1] == '.' || strings.Contains(s, "..") {
+		return false
+	}
+	for i := range len(s) {
+		c := s[i]
+		if c <= ' ' || c >= 0x7f || c == '*' || c == '>' || c == '.' && !several {
+			return false
+		}
+	}
+	return true
 }
