@@ -182,6 +182,12 @@ func (d *Desk) Decide(ctx context.Context, a rules.Attempt) (Decision, error) {
 	if out.Pack == "" {
 		doubts = append(doubts, doubt(MissingPack, "no rule pack is valid at this instant: add one to the packs"))
 	}
+	if out.Reasons == nil {
+		out.Reasons = []rules.Reason{}
+	}
+	if out.Passed == nil {
+		out.Passed = []string{}
+	}
 	if len(doubts) > 0 {
 		out.Verdict = events.VerdictBlock
 		out.Reasons = append(out.Reasons, doubts...)
