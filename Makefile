@@ -27,7 +27,7 @@ help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 build: ## Build the static program bin/assenso
-	go build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/assenso ./services/cmd/assenso
+	go build -trimpath -ldflags '-s -w -X github.com/assenso/assenso/services/house.release=$(VERSION)' -o bin/assenso ./services/cmd/assenso
 
 demo: ## Play a call centre's day from files to a campaign's violation report, in .data
 	@begin=$$(date +%s); $(MAKE) --no-print-directory build && echo "built in $$(( $$(date +%s) - begin )) s"
