@@ -75,15 +75,15 @@ func (d *door) resend(ctx context.Context, p *pending) {
 	var refused []Refusal
 	for _, i := range p.untaken {
 		it, raw := p.items[i], p.raws[i]
-		w, faults := d.route(raw)
-		it.Source, it.ID, it.Errors = clean(w.id.Source, 256), clean(w.id.ID, 128), faults
-		if w.family == "" {
+		sub, id, faults := d.route(raw, p.trace)
+		it.Source, it.ID, it.Errors = clean(sub.Source, 256), clean(id, 128), faults
+		if faults != nil {
 			bad = append(bad, i)
-			refused = append(refused, Refusal{Source: it.Source, ID: it.ID, Type: clean(string(w.typ), 128), Errors: faults, Body: raw})
+			refused = append(refused, Refusal{Source: it.Source, ID: it.ID, Type: clean(string(sub.Type), 128), Errors: faults, Body: raw})
 			continue
 		}
 		good = append(good, i)
-		batch = append(batch, intake.Submission{Family: w.family, Source: w.id.Source, Type: w.typ, Token: d.waves.token, Body: raw, Trace: p.trace})
+		batch = append(batch, sub)
 	}
 	p.untaken, p.fault = p.untaken[:0:0], nil
 	d.refuse(ctx, p, bad, refused)
@@ -148,24 +148,26 @@ func (d *door) finish(ctx context.Context, p *pending, wait time.Duration) {
 	}
 }
 
-// way is what the door needs to know of a submission. family is "" when no
-// recorder can take it.
-type way struct {
-	id     events.Identity
-	typ    events.Type
-	family events.Family
-}
-
-// route reads what decides the way of a submission. Only one that no recorder
-// can take is validated here, so that its sender learns all errors at once.
-func (d *door) route(raw []byte) (way, []events.Fault) {
+// route reads what decides the way of a submission. Only one that no queue can
+// take is validated here, so that its sender learns all errors at once; faults
+// is nil for all others.
+func (d *door) route(raw []byte, trace string) (sub intake.Submission, id string, faults []events.Fault) {
+	var peeked events.Identity
 	if len(raw) <= intake.MaxBody {
-		if id, typ, err := events.Peek(raw); err == nil && id.Source != "" && typ.Family() != "" {
-			return way{id, typ, typ.Family()}, nil
+		var typ events.Type
+		var err error
+		if peeked, typ, err = events.Peek(raw); err == nil {
+			sub = intake.Submission{Family: typ.Family(), Source: peeked.Source, Type: typ, Token: d.waves.token, Body: raw, Trace: trace}
+			if sub.Source != "" && sub.Check() == nil {
+				return sub, peeked.ID, nil
+			}
 		}
 	}
 	s, faults := events.Validate(raw, events.ValidateOptions{Now: d.clock(), Normalise: d.normalise})
-	return way{id: s.Identity(), typ: s.Type}, faults
+	if len(faults) == 0 {
+		faults = []events.Fault{{Code: "source_invalid", Field: "source", Hint: "send a source that can stand in a queue's address"}}
+	}
+	return intake.Submission{Source: s.Source, Type: s.Type, Body: raw}, s.ID, faults
 }
 
 // clean cuts an attribute that a client made up to what may be repeated to it

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 var update = flag.Bool("update", false, "write schemas/openapi.yaml anew")
@@ -89,6 +91,27 @@ func TestTheDescriptionIsSoundOpenAPI31(t *testing.T) {
 		t.Errorf("%d operations described: %v", len(seen), seen)
 	}
 	references(t, served, doc)
+	schemasCompile(t, served, doc)
+}
+
+// schemasCompile checks every component as JSON Schema 2020-12, the dialect of
+// OpenAPI 3.1.
+func schemasCompile(t *testing.T, served []byte, doc document) {
+	t.Helper()
+	whole, err := jsonschema.UnmarshalJSON(bytes.NewReader(served))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft2020)
+	if err := c.AddResource("openapi.json", whole); err != nil {
+		t.Fatal(err)
+	}
+	for name := range doc.Components.Schemas {
+		if _, err := c.Compile("openapi.json#/components/schemas/" + name); err != nil {
+			t.Errorf("schema %s: %v", name, err)
+		}
+	}
 }
 
 // references checks that every $ref leads somewhere.

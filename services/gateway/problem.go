@@ -129,6 +129,7 @@ var replaceHumaErrors sync.Once
 // enough. Values that huma quotes are dropped: they may be numbers.
 func useProblems() {
 	replaceHumaErrors.Do(func() {
+		huma.DefaultArrayNullable = false // an empty list is [], never null
 		huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
 			p := problem(status, "bad-request", http.StatusText(status), redact(msg))
 			if status >= http.StatusInternalServerError {
