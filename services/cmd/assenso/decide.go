@@ -91,8 +91,8 @@ func writeDecision(w io.Writer, d inquiry.Decision) error {
 		}
 		b.WriteByte('\n')
 	}
-	if d.Basis != "" {
-		fmt.Fprintf(&b, "  basis %s\n", d.Basis)
+	if d.Proof.Basis != "" {
+		fmt.Fprintf(&b, "  basis %s\n", d.Proof.Basis)
 	}
 	if !d.ValidUntil.IsZero() {
 		fmt.Fprintf(&b, "  ask again after %s\n", d.ValidUntil)
