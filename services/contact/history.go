@@ -131,3 +131,25 @@ func (h *History) Find(id string, typ events.Type, cut Cut) []*Fact {
 	}
 	return out
 }
+
+// Contested reports whether any identity has two variants or a correction.
+func (h *History) Contested() bool {
+	for i := range h.slots {
+		if h.slots[i].Contested() {
+			return true
+		}
+	}
+	return false
+}
+
+// Pending calls yield with every later instant at which a fact that is
+// recorded by t comes into the view of t: its time or its received time.
+func (h *History) Pending(t events.Instant, yield func(events.Instant)) {
+	for i := range h.slots {
+		for _, f := range h.slots[i].copies {
+			if at := max(f.Time, f.Received); f.Recorded <= t && at > t {
+				yield(at)
+			}
+		}
+	}
+}

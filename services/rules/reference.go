@@ -32,23 +32,23 @@ type refKey struct {
 type refKind uint8
 
 const (
-	refCampaign    refKind = iota + 1 // controller, campaign: campaign.*
-	refScript                         // controller, campaign: script.*
-	refCalls                          // controller, campaign: contested call.concluded
-	refList                           // list: list.* without contact
-	refNotice                         // controller
-	refProcessor                      // controller
-	refDeclared                       // cli
-	refTested                         // cli
-	refAdherence                      // controller
-	refOrder                          // controller or ""
-	refAgent                          // agent
-	refScreened                       // controller: screening_completed of a list
-	refBatch                          // batch: screening_completed
-	refAck                            // opposition
-	refComplaint                      // controller, complaint
-	refRight                          // controller, request: rights.*
-	refByType                         // type: for the object rules
+	refCampaign  refKind = iota + 1 // controller, campaign: campaign.*
+	refScript                       // controller, campaign: script.*
+	refCalls                        // controller, campaign: contested call.concluded
+	refList                         // list: list.* without contact
+	refNotice                       // controller
+	refProcessor                    // controller
+	refDeclared                     // cli
+	refTested                       // cli
+	refAdherence                    // controller
+	refOrder                        // controller or ""
+	refAgent                        // agent
+	refScreened                     // controller: screening_completed of a list
+	refBatch                        // batch: screening_completed
+	refAck                          // opposition
+	refComplaint                    // controller, complaint
+	refRight                        // controller, request: rights.*
+	refByType                       // type: for the object rules
 )
 
 // NewReference returns an empty Reference.

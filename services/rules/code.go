@@ -1,0 +1,205 @@
+package rules
+
+import (
+	"slices"
+	"time"
+
+	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/contact"
+)
+
+// adheres reports whether C adheres to the Code of conduct on a day.
+func (g *glance) adheres(controller string, day events.Date) bool {
+	return slices.ContainsFunc(g.look(nil, refKey{refAdherence, controller, ""}), codeInForce(day))
+}
+
+// codeInForce tests one code.adhered.
+func codeInForce(day events.Date) func(*contact.Fact) bool {
+	return func(f *contact.Fact) bool {
+		d := f.Data.(*events.CodeAdhered)
+		return within(day, d.From, d.To)
+	}
+}
+
+// byCode turns a hit of the Code into a recommendation for a controller that
+// does not adhere: no gate effect.
+func (e *evaluation) byCode(h hit, ok bool) (hit, bool) {
+	if !ok {
+		return hit{}, false
+	}
+	e.refs = e.look(e.refs[:0], refKey{refAdherence, e.a.Controller, ""})
+	if !slices.ContainsFunc(e.refs, codeInForce(e.day)) {
+		h.effect = ""
+		if h.kind != "" {
+			h.kind = events.KindBestPractice
+		}
+	}
+	return h, true
+}
+
+// codeApplies: the Code exists and the purpose is marketing.
+func (e *evaluation) codeApplies() bool {
+	return e.day >= e.pack.CodeFrom && e.a.Purpose == events.PurposeMarketing
+}
+
+// protectedCall: IT-CDC-01..04 concern calls to natural persons.
+func (e *evaluation) protectedCall() bool {
+	if !e.codeApplies() || !isCall(e.channel) {
+		return false
+	}
+	natural := len(e.rows) == 0
+	for i := range e.rows {
+		natural = natural || e.rows[i].Data.Holder != events.HolderLegal
+	}
+	return natural
+}
+
+// hours is the window of a kind of day.
+func (p *Pack) hours(k dayKind) (open, shut time.Duration) {
+	if k == shortDay {
+		return p.ShortOpen, p.ShortClose
+	}
+	return p.WeekdayOpen, p.WeekdayClose
+}
+
+// outsideHours reports the kind of the day of t and whether t lies outside its
+// hours; both ends of the window are inside.
+func (p *Pack) outsideHours(t events.Instant) (dayKind, bool) {
+	day, clock := clockOf(t)
+	k := p.calendar.kind(day)
+	open, shut := p.hours(k)
+	return k, k == closedDay || clock < open || clock > shut
+}
+
+// hoursOf is IT-CDC-01, -02 and -03: one rule for each kind of day.
+func hoursOf(kind dayKind) func(*evaluation) (hit, bool) {
+	return func(e *evaluation) (hit, bool) {
+		if !e.protectedCall() {
+			return hit{}, false
+		}
+		if k, outside := e.pack.outsideHours(e.t); outside {
+			if k != kind {
+				return hit{}, false
+			}
+			h := block(e.clockEvidence(e.t))
+			if e.clockAhead() {
+				h.kind = events.KindPotential
+			}
+			return e.byCode(h, true)
+		}
+		if o := e.a.Outcome; o != nil && o.AnsweredAt != 0 {
+			if k, outside := e.pack.outsideHours(o.AnsweredAt); outside && k == kind {
+				return e.byCode(hit{kind: events.KindPotential, evidence: e.clockEvidence(o.AnsweredAt).say("tested", "answered_at").done()}, true)
+			}
+		}
+		return hit{}, false
+	}
+}
+
+// clockAhead: the attempt was recorded before it was dialled.
+func (e *evaluation) clockAhead() bool {
+	return e.a.RecordedAt != 0 && e.t.Sub(e.a.RecordedAt) > time.Duration(e.pack.SkewSeconds)*time.Second
+}
+
+func (e *evaluation) clockEvidence(t events.Instant) *evidence {
+	ev := new(evidence).say("utc", t.String()).say("rome", t.Time().In(events.Rome).Format(time.RFC3339Nano))
+	if name := e.pack.calendar.holidays[dateOf(t)]; name != "" {
+		ev.say("holiday", name)
+	} else if name := e.pack.calendar.holidays[dateOf(t)+1]; name != "" {
+		ev.say("eve_of", name)
+	}
+	return ev
+}
+
+func cdc04(e *evaluation) (hit, bool) {
+	if !e.protectedCall() || e.bases.any(basisRequest) {
+		return hit{}, false
+	}
+	ev, n := new(evidence), 0
+	for i := range e.state.Calls {
+		c := &e.state.Calls[i]
+		if c.Controller == e.a.Controller && humanAnswered(c.Data) && c.Data.Basis != events.BasisRequest &&
+			c.Data.DialledAt < e.t && dateOf(c.Data.DialledAt) >= e.day-events.Date(e.pack.FrequencyDays) {
+			n++
+			ev.fact(c.Identity).say("earlier_contact", c.Data.DialledAt.String())
+		}
+	}
+	if n < e.pack.FrequencyMax {
+		return hit{}, false
+	}
+	return e.byCode(warn(ev), true)
+}
+
+func cdc05(e *evaluation) (hit, bool) {
+	if !e.codeApplies() {
+		return hit{}, false
+	}
+	ev := new(evidence)
+	script := e.scriptReady(ev)
+	notice := false
+	e.refs = e.look(e.refs[:0], refKey{refNotice, e.a.Controller, ""})
+	for _, f := range e.refs {
+		d := f.Data.(*events.NoticePublished)
+		notice = notice || within(e.day, d.EffectiveFrom, d.EffectiveTo)
+	}
+	if script && notice {
+		return hit{}, false
+	}
+	if !notice {
+		ev.say("missing", "notice")
+	}
+	return e.byCode(block(ev), true)
+}
+
+// scriptReady: a script of K that A's processor has acknowledged.
+func (e *evaluation) scriptReady(ev *evidence) bool {
+	e.refs = e.look(e.refs[:0], refKey{refScript, e.a.Controller, e.a.Campaign})
+	published := false
+	for _, f := range e.refs {
+		p, ok := f.Data.(*events.ScriptPublished)
+		if !ok {
+			continue
+		}
+		published = true
+		if e.a.Processor == e.a.Controller {
+			return true
+		}
+		for _, g := range e.refs {
+			if d, ok := g.Data.(*events.ScriptAcknowledged); ok && d.Script == p.Script && d.Processor == e.a.Processor {
+				return true
+			}
+		}
+		ev.fact(f.Identity())
+	}
+	if published {
+		ev.say("missing", "acknowledgement of the script by "+e.a.Processor)
+	} else {
+		ev.say("missing", "script")
+	}
+	return false
+}
+
+// codeStatements are the five things that must be said (Code, arts 10-11).
+var codeStatements = []events.Statement{
+	events.StatementIdentity, events.StatementPurpose, events.StatementOrigin, events.StatementRights, events.StatementNotice,
+}
+
+func cdc06(e *evaluation) (hit, bool) {
+	o := e.a.Outcome
+	if !e.codeApplies() || !o.HumanAnswered() {
+		return hit{}, false
+	}
+	if o.ReleasedAt != 0 && o.End.Sub(o.AnsweredAt) < time.Duration(e.pack.MinTalkSeconds)*time.Second {
+		return hit{}, false
+	}
+	ev := new(evidence)
+	for _, s := range codeStatements {
+		if !slices.Contains(o.Statements, s) {
+			ev.say("not_said", string(s))
+		}
+	}
+	if len(ev.Details) == 0 {
+		return hit{}, false
+	}
+	return e.byCode(finding(ev), true)
+}
