@@ -171,3 +171,29 @@ func (w *World) Begin(ctx context.Context, c view.CampaignRef, t events.Instant,
 	}
 	return nil
 }
+
+// Reference builds the reference facts of the prefix asOf, with the starts of
+// one campaign: what the report evaluates that campaign's attempts against.
+func Reference(ctx context.Context, v view.Reader, decode Decoder, c view.CampaignRef, asOf view.Positions) (*rules.Reference, error) {
+	w := NewWorld(v, decode, asOf)
+	if _, err := w.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	err := v.Attempts(ctx, c, asOf, func(a view.Attempt) error {
+		id := events.Identity{Source: a.Source, ID: a.ID}.Hash()
+		if w.contested[id] {
+			return nil // held in full
+		}
+		// A call counts for a question at t when it was made and known by t;
+		// what is within asOf is recorded.
+		start := rules.Start{Call: id, Dialled: a.DialledAt, Time: a.Known, Received: a.Known, Recorded: 1}
+		if !w.Reference.Starts(c.Controller, c.Campaign).Covers(start) {
+			w.Reference.AddStarts(c.Controller, c.Campaign, rules.Starts{start})
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("inquiry read attempts: %w", err)
+	}
+	return w.Reference, nil
+}

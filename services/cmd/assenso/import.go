@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/assenso/assenso/services/imports"
+	"github.com/assenso/assenso/services/numbers"
+)
+
+func (a *app) importCommand() *cobra.Command {
+	var mapping, format, rejects, state string
+	var dry bool
+	var inFlight int
+	cmd := &cobra.Command{
+		Use:   "import FILE",
+		Short: "Import a CSV, XLSX or NDJSON file through a running server",
+		Long: `Read events from a CSV, XLSX or NDJSON file (.gz too) and submit them to a running
+assenso. An interrupted import goes on where it stopped when it is run again; importing a
+file twice records nothing twice. Bad rows go to a rejects file beside the input, which can
+be mended and imported with the same mapping.
+
+Exits with 0 when every row is recorded, with 1 when some were rejected, with 4 when the
+server stopped answering (run it again), with 2 when the file or mapping cannot be read.`,
+		Example: `  assenso import calls.csv --mapping calls.yaml
+  assenso import consents.xlsx --mapping consents.yaml --dry-run
+  assenso import events.ndjson.gz --json`,
+		Args: exactly(1, "one file"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o := imports.Options{Path: args[0], Format: imports.Format(format), DryRun: dry, Normalise: numbers.Normalise,
+				StateDir: state, RejectsPath: rejects, InFlight: inFlight, Progress: a.err}
+			return a.runImport(cmd, o, mapping)
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&mapping, "mapping", "", "`FILE` that says which column is which field; needed for CSV and XLSX")
+	f.StringVar(&format, "format", "", "csv, xlsx or ndjson; default by the name of the file")
+	f.BoolVar(&dry, "dry-run", false, "read and check everything, send nothing")
+	f.StringVar(&rejects, "rejects", "", "`FILE` for bad rows; default beside the input")
+	f.StringVar(&state, "state", "", "`FOLDER` for the state of an interrupted import; default beside the input")
+	f.IntVar(&inFlight, "in-flight", 2, "batches of 1000 rows under way at once")
+	return cmd
+}
+
+func (a *app) runImport(cmd *cobra.Command, o imports.Options, mapping string) error {
+	if mapping != "" {
+		m, err := imports.ReadMapping(mapping)
+		if err != nil {
+			return usage(err)
+		}
+		o.Mapping = m
+	}
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	o.Sink = &imports.HTTPSink{URL: c.base, Token: c.key, Client: c.http}
+	sum, err := imports.Run(cmd.Context(), o)
+	if printErr := a.print(sum, func(w io.Writer) error { return writeSummary(w, sum) }); printErr != nil {
+		return errors.Join(err, printErr)
+	}
+	switch {
+	case errors.Is(err, imports.ErrSink):
+		return server(fmt.Errorf("%w; run the same command again, it goes on from there", err))
+	case err != nil:
+		return usage(err)
+	case sum.Rejected > 0:
+		return errNo
+	}
+	return nil
+}
+
+func writeSummary(w io.Writer, sum imports.Summary) error {
+	fmt.Fprintln(w, sum)
+	for _, p := range sum.Problems {
+		fmt.Fprintf(w, "  %s\n", p.Error())
+	}
+	if sum.Rejects != "" {
+		fmt.Fprintf(w, "rejected rows: %s\n", sum.Rejects)
+	}
+	return nil
+}
