@@ -85,9 +85,7 @@ func (g *group) commit(c *Committer) (last uint64, what outcome, err error) {
 func (c *Committer) commitGroups() {
 	defer c.ended.Done()
 	for g := range c.staged {
-		c.opts.Gate.enter()
 		c.settleGroup(g)
-		c.opts.Gate.leave()
 		if g.settled != nil {
 			g.settled()
 		}
@@ -151,15 +149,12 @@ func (c *Committer) publishBatch(g *group, items []*item) (open []*item, alone b
 	case unknown, repeated:
 		return c.noAnswer(g, items, err), false
 	case again:
-		if g.tries < maxTries {
-			return items, false
-		}
+		// The broker lost a part of the batch, or refused it without an answer
+		// since only the last message asks for one.
+		return items, g.tries > 1
 	}
 	return c.failFresh(g, items, err), false
 }
-
-// maxTries is how often a batch is sent again that the broker did not take in.
-const maxTries = 4
 
 var errWindow = errors.New("no answer within the stream's duplicate window")
 

@@ -115,9 +115,6 @@ type Options struct {
 	Stamp func(group []*Message) (settled func())
 	// Observe, if set, is told of each group after it is settled.
 	Observe func(Commit)
-	// Gate, if set, limits how many committers that share it commit at once;
-	// the others gather meanwhile.
-	Gate Gate
 }
 
 // Commit describes a settled group to Options.Observe.
@@ -128,24 +125,6 @@ type Commit struct {
 	Tries    int           // 1 unless something was sent again
 	Failed   int           // messages with an error
 	Took     time.Duration // from the first publish to the last result
-}
-
-// Gate limits the groups that are committed at once over several streams.
-type Gate chan struct{}
-
-// NewGate returns a gate for n commits at once.
-func NewGate(n int) Gate { return make(Gate, n) }
-
-func (g Gate) enter() {
-	if g != nil {
-		g <- struct{}{}
-	}
-}
-
-func (g Gate) leave() {
-	if g != nil {
-		<-g
-	}
 }
 
 func (o Options) withDefaults() Options {
