@@ -1,0 +1,120 @@
+package report
+
+import (
+	"fmt"
+	"html/template"
+	"io"
+)
+
+// maxRows is how many rows of one table the page shows; the other forms hold
+// all of them.
+const maxRows = 500
+
+type pageTable struct {
+	Title   string
+	Columns []string
+	Numeric []bool
+	Rows    [][]string
+	More    bool
+}
+
+type pagePart struct {
+	Title  string
+	Charts []pageChart
+	Tables []pageTable
+}
+
+type pageChart struct {
+	Title string
+	SVG   template.HTML
+}
+
+type page struct {
+	Lang, Title, Nothing, More, Kinds, Root string
+	Campaign, Controller, AsOf, Digest      string
+	Parts                                   []pagePart
+}
+
+// WriteHTML writes a page to be printed, in "en" or "it". It needs nothing from
+// elsewhere and runs no script.
+func (r *Report) WriteHTML(w io.Writer, lang string) error {
+	l, ok := languages[lang]
+	if !ok {
+		return fmt.Errorf("render report: language %q is not there: use en or it", lang)
+	}
+	p := page{
+		Lang: lang, Title: l.of("report"), Nothing: l.of("nothing"), More: l.of("more"), Kinds: l.of("note_kinds"), Root: l.of("note_root"),
+		Campaign: r.Header.Campaign, Controller: r.Header.Controller, AsOf: wall(r.Header.AsOf), Digest: r.Digest.String(),
+		Parts: make([]pagePart, 11),
+	}
+	for i := range p.Parts {
+		p.Parts[i].Title = l.of(fmt.Sprintf("part_%d", i+1))
+	}
+	for _, c := range r.charts() {
+		if c.empty() {
+			continue
+		}
+		svg, err := c.svg(l)
+		if err != nil {
+			return err
+		}
+		part := &p.Parts[c.part-1]
+		part.Charts = append(part.Charts, pageChart{l.of(c.title), svg})
+	}
+	for _, t := range r.tables() {
+		part := &p.Parts[t.part-1]
+		part.Tables = append(part.Tables, t.page(l))
+	}
+	if err := pageTemplate.Execute(w, p); err != nil {
+		return fmt.Errorf("render report: %w", err)
+	}
+	return nil
+}
+
+func (t *table) page(l labels) pageTable {
+	out := pageTable{Title: l.of(t.name), Rows: t.rows}
+	for i, c := range t.columns {
+		out.Columns = append(out.Columns, l.of(c))
+		out.Numeric = append(out.Numeric, t.numeric[i])
+	}
+	if len(out.Rows) > maxRows {
+		out.Rows, out.More = out.Rows[:maxRows], true
+	}
+	named := t.columns[0] == "item" || t.columns[0] == "statement" || t.columns[0] == "step"
+	if !named {
+		return out
+	}
+	rows := make([][]string, len(out.Rows))
+	for i, row := range out.Rows {
+		rows[i] = append([]string{l.of(row[0])}, row[1:]...)
+	}
+	out.Rows = rows
+	return out
+}
+
+var pageTemplate = template.Must(template.New("report").Parse(`<!doctype html>
+<html lang="{{.Lang}}"><head><meta charset="utf-8"><title>{{.Title}} {{.Campaign}}</title>
+<style>
+@page { size: A4 landscape; margin: 14mm }
+body { font: 10pt/1.45 "Helvetica Neue", Arial, sans-serif; color: #1b1f24; margin: 2em auto; max-width: 1180px; padding: 0 1em }
+h1 { font-size: 20pt; margin: 0 0 .2em } h2 { font-size: 14pt; border-bottom: 2px solid #1b4f72; padding-bottom: .15em; margin-top: 1.8em; break-after: avoid }
+h3 { font-size: 11pt; margin: 1.2em 0 .3em; break-after: avoid } h3::first-letter { text-transform: uppercase }
+.head { color: #444 } .digest { font-family: monospace; font-size: 8.5pt; overflow-wrap: anywhere }
+table { border-collapse: collapse; width: 100%; font-size: 8.5pt; table-layout: auto } thead { display: table-header-group } tr { break-inside: avoid }
+th, td { border: 1px solid #cfd6dd; padding: .25em .45em; text-align: left; vertical-align: top; overflow-wrap: anywhere }
+th { background: #eef3f7 } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; overflow-wrap: normal }
+.none { color: #555; font-style: italic } figure { margin: .8em 0; break-inside: avoid } figcaption { font-weight: bold; font-size: 9.5pt } svg { max-width: 100%; height: auto }
+</style></head><body>
+<h1>{{.Title}} {{.Campaign}}</h1>
+<p class="head">{{.Controller}} · {{.AsOf}}</p><p class="digest">SHA-256 {{.Digest}}</p>
+<p>{{.Kinds}}</p><p>{{.Root}}</p>
+{{$nothing := .Nothing}}{{$more := .More}}
+{{range .Parts}}<section><h2>{{.Title}}</h2>
+{{range .Charts}}<figure><figcaption>{{.Title}}</figcaption>{{.SVG}}</figure>
+{{end}}{{range .Tables}}<h3>{{.Title}}</h3>
+{{if .Rows}}{{$numeric := .Numeric}}<table><thead><tr>{{range $i, $c := .Columns}}<th{{if index $numeric $i}} class="n"{{end}}>{{$c}}</th>{{end}}</tr></thead><tbody>
+{{range .Rows}}<tr>{{range $i, $v := .}}<td{{if index $numeric $i}} class="n"{{end}}>{{$v}}</td>{{end}}</tr>
+{{end}}</tbody></table>{{if .More}}<p class="none">{{$more}}</p>{{end}}{{else}}<p class="none">{{$nothing}}</p>{{end}}
+{{end}}</section>
+{{end}}</body></html>
+`))
