@@ -5,7 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
+	"strconv"
+	"strings"
 )
 
 // Errors of Decode.
@@ -46,7 +47,11 @@ func Decode(body []byte) (Event, error) {
 	if err != nil {
 		return Event{}, err
 	}
-	if err := json.Unmarshal(w.Data, e.Data); err != nil {
+	data, err := ExactNames(e.Type, w.Data)
+	if err != nil {
+		return Event{}, fmt.Errorf("decode data of %s: %w: %w", e.Type, ErrRecord, err)
+	}
+	if err := json.Unmarshal(data, e.Data); err != nil {
 		return Event{}, fmt.Errorf("decode data of %s: %w: %w", e.Type, ErrRecord, err)
 	}
 	return e, nil
@@ -96,26 +101,26 @@ func PayloadDigest(body []byte) (Digest, error) {
 
 // FromBinary turns a CloudEvent in binary content mode (HTTP headers ce-…, body
 // = data) into structured mode. Header names are compared without regard to
-// case; sourceseq becomes a number where it is one.
+// case, their values are taken as they stand: the door that knows the protocol
+// has percent-decoded them. sourceseq becomes a number where it is one. The
+// error says that body is not JSON; an empty body gives an event without data,
+// which Validate refuses.
 func FromBinary(headers map[string]string, body []byte) ([]byte, error) {
 	env := make(map[string]any, len(headers)+1)
 	for k, val := range headers {
 		name, ok := cutPrefixFold(k, "ce-")
-		if !ok {
+		if !ok || name == "data" {
 			continue
 		}
 		env[name] = val
-		if name == "sourceseq" {
+		if _, err := strconv.ParseUint(val, 10, 53); err == nil && name == "sourceseq" {
 			env[name] = json.Number(val)
-			if f, err := env[name].(json.Number).Float64(); err != nil || math.IsInf(f, 0) {
-				env[name] = val
-			}
 		}
 	}
 	if len(bytes.TrimSpace(body)) > 0 {
 		data, err := decodeGeneric(body)
 		if err != nil {
-			return nil, fmt.Errorf("read binary-mode event: %w", err)
+			return nil, fmt.Errorf("read binary-mode event: send data as one JSON object: %w", err)
 		}
 		env["data"] = data
 	}
@@ -123,12 +128,5 @@ func FromBinary(headers map[string]string, body []byte) ([]byte, error) {
 }
 
 func cutPrefixFold(s, prefix string) (string, bool) {
-	if len(s) < len(prefix) || !equalFoldASCII(s[:len(prefix)], prefix) {
-		return "", false
-	}
-	return string(bytes.ToLower([]byte(s[len(prefix):]))), true
-}
-
-func equalFoldASCII(a, b string) bool {
-	return string(bytes.ToLower([]byte(a))) == string(bytes.ToLower([]byte(b)))
+	return strings.CutPrefix(strings.ToLower(s), prefix)
 }

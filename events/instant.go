@@ -64,19 +64,10 @@ func (i Instant) String() string {
 var ErrInstant = errors.New("not an RFC 3339 instant with offset")
 
 // ParseInstant reads RFC 3339 with an offset; digits finer than a microsecond
-// are cut, not rounded. An offset must not lead beyond the years 0000 to 9999.
-// The error never quotes the text.
-func ParseInstant(s string) (Instant, error) {
-	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
-		return 0, ErrInstant
-	}
-	i := Instant(t.Unix()*1_000_000 + int64(t.Nanosecond()/1000) + unixOffset)
-	if y := t.UTC().Year(); i == 0 || y < 0 || y > 9999 {
-		return 0, ErrInstant
-	}
-	return i, nil
-}
+// are cut, not rounded. An offset must not lead beyond the years 0000 to 9999,
+// and the instant that stands for "absent" is refused. The error, ErrInstant,
+// never quotes the text.
+func ParseInstant(s string) (Instant, error) { return parseInstant(s) }
 
 // MarshalText implements encoding.TextMarshaler.
 func (i Instant) MarshalText() ([]byte, error) {
@@ -92,7 +83,7 @@ func (i *Instant) UnmarshalText(b []byte) error {
 		*i = 0
 		return nil
 	}
-	v, err := ParseInstant(string(b))
+	v, err := parseInstant(b)
 	if err != nil {
 		return err
 	}
@@ -157,14 +148,9 @@ func (d Date) String() string {
 // ErrDate is returned for text that is not a civil date YYYY-MM-DD.
 var ErrDate = errors.New("not a civil date YYYY-MM-DD")
 
-// ParseDate reads YYYY-MM-DD. The error never quotes the text.
-func ParseDate(s string) (Date, error) {
-	t, err := time.Parse(time.DateOnly, s)
-	if err != nil {
-		return 0, ErrDate
-	}
-	return NewDate(t.Date()), nil
-}
+// ParseDate reads YYYY-MM-DD from 0001-01-01 on. The error, ErrDate, never
+// quotes the text.
+func ParseDate(s string) (Date, error) { return parseDate(s) }
 
 // MarshalText implements encoding.TextMarshaler.
 func (d Date) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
@@ -175,7 +161,7 @@ func (d *Date) UnmarshalText(b []byte) error {
 		*d = 0
 		return nil
 	}
-	v, err := ParseDate(string(b))
+	v, err := parseDate(b)
 	if err != nil {
 		return err
 	}

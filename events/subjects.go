@@ -93,10 +93,11 @@ func LedgerSubject(partition string, t Type, controller string) string {
 }
 
 // ReceiptSubject is where the recorder sends a receipt:
-// receipts.<source>.<token>.
+// receipts.<source>.<token>. The token comes from the sender and is written as
+// one token whatever stands in it: it never leads to a subject of its choice.
 func ReceiptSubject(source, token string) string {
-	if token == "" {
-		token = NoToken
+	if token != NoToken {
+		token = SubjectToken(token)
 	}
 	return "receipts." + SubjectToken(source) + "." + token
 }

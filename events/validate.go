@@ -7,9 +7,11 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	_ "time/tzdata" // the legal calendar must not depend on the host
+	"unicode/utf8"
 )
 
 // MaxSubmission is the largest submission in bytes (events.md 6).
@@ -95,20 +97,23 @@ func (s *Submission) CorrectionTarget() (Identity, bool) {
 }
 
 // Peek returns what a door must know to queue a submission: its source, id and
-// type, empty where unreadable. It validates nothing.
+// type, empty where unreadable. It validates nothing, but reads the very members
+// that Validate reads: names in their exact case, of a repeated one the last.
+// The error says that body is no JSON object.
 func Peek(body []byte) (id Identity, t Type, err error) {
-	var env struct {
-		ID     any `json:"id"`
-		Source any `json:"source"`
-		Type   any `json:"type"`
-	}
+	var env map[string]json.RawMessage
 	if err := json.Unmarshal(body, &env); err != nil {
-		return Identity{}, "", err
+		return Identity{}, "", fmt.Errorf("peek at submission: send one JSON object: %w", err)
 	}
-	id.ID, _ = env.ID.(string)
-	id.Source, _ = env.Source.(string)
-	name, _ := env.Type.(string)
-	return id, Type(name), nil
+	text := func(name string) string {
+		var s any
+		if json.Unmarshal(env[name], &s) != nil {
+			return ""
+		}
+		out, _ := s.(string)
+		return out
+	}
+	return Identity{text("source"), text("id")}, Type(text("type")), nil
 }
 
 // Validate reads a structured-mode submission and reports all of its faults
@@ -135,7 +140,6 @@ func Validate(body []byte, opts ValidateOptions) (*Submission, []Fault) {
 			v.cross()
 		}
 	}
-	v.personalEnvelope()
 	if len(v.faults) > 0 {
 		return v.s, v.faults
 	}
@@ -172,14 +176,15 @@ func (v *validation) envelope() {
 	if v.s.Source != "" && !validSource(v.s.Source) {
 		v.fault("source_invalid", "source", "send a URI-reference without spaces")
 	}
-	v.typeAndFamily()
-	v.lenient = v.s.Type.Lenient()
+	v.typeName()
 	v.s.Time = v.envInstant("time", true)
 	v.s.Received = v.envInstant("receivedtime", false)
 	v.clocks()
 	v.controller()
 	v.campaign()
 	v.sequence()
+	v.personalEnvelope()
+	v.typeAndFamily()
 }
 
 // text reads a required string attribute of the envelope.
@@ -194,7 +199,7 @@ func (v *validation) text(name, missing, invalid string, limit int) string {
 		v.fault("field_type", name, "send a string")
 		return ""
 	}
-	if len(s) > limit || strings.ContainsFunc(s, isControl) {
+	if utf8.RuneCountInString(s) > limit || strings.ContainsFunc(s, isControl) {
 		v.fault(invalid, name, fmt.Sprintf("send 1 to %d characters without control characters", limit))
 		return ""
 	}
@@ -203,14 +208,17 @@ func (v *validation) text(name, missing, invalid string, limit int) string {
 
 func isControl(r rune) bool { return r < 0x20 || r == 0x7f || r == 0xFFFD }
 
+// validSource reports whether s is a URI-reference (RFC 3986: ASCII only).
 func validSource(s string) bool {
 	_, err := url.Parse(s)
-	return err == nil && !strings.ContainsAny(s, " <>\"{}|\\^`")
+	foreign := func(r rune) bool { return r > 0x7e }
+	return err == nil && !strings.ContainsAny(s, " <>\"{}|\\^`") && !strings.ContainsFunc(s, foreign)
 }
 
 var typeForm = regexp.MustCompile(`^(.+)\.v[0-9]+$`)
 
-func (v *validation) typeAndFamily() {
+// typeName reads the type, on which the demands of the envelope depend.
+func (v *validation) typeName() {
 	raw, ok := v.env["type"]
 	if !ok || raw == nil || raw == "" {
 		v.fault("type_missing", "type", "send type, such as consent.granted.v1")
@@ -222,20 +230,23 @@ func (v *validation) typeAndFamily() {
 		return
 	}
 	v.s.Type = Type(name)
-	info, ok := v.s.Type.Info()
-	if !ok {
-		if m := typeForm.FindStringSubmatch(name); m != nil {
-			if _, known := Type(m[1] + ".v1").Info(); known {
-				v.fault("version_unsupported", "type", "this ledger records version v1 of the type")
-				return
-			}
+	v.lenient = v.s.Type.Lenient()
+	v.info, _ = v.s.Type.Info()
+}
+
+// typeAndFamily judges the type that typeName read.
+func (v *validation) typeAndFamily() {
+	name := string(v.s.Type)
+	switch m := typeForm.FindStringSubmatch(name); {
+	case name == "":
+	case v.info != nil:
+		if v.opts.Family != "" && v.info.Family != v.opts.Family {
+			v.fault("family_mismatch", "type", "send this type to the recorder of "+string(v.info.Family))
 		}
+	case m != nil && Type(m[1]+".v1").Family() != "":
+		v.fault("version_unsupported", "type", "this ledger records version v1 of the type")
+	default:
 		v.fault("type_unknown", "type", "send a type of the contract, see schemas/events")
-		return
-	}
-	v.info = info
-	if v.opts.Family != "" && info.Family != v.opts.Family {
-		v.fault("family_mismatch", "type", "send this type to the recorder of "+string(info.Family))
 	}
 }
 
@@ -326,7 +337,7 @@ func (v *validation) campaign() {
 	}
 	s, ok := raw.(string)
 	switch {
-	case ok && len(s) <= 64 && !strings.ContainsFunc(s, isControl):
+	case ok && utf8.RuneCountInString(s) <= 64 && !strings.ContainsFunc(s, isControl):
 		v.s.Campaign = s
 	case v.lenient:
 		v.drop("campaign")
@@ -340,8 +351,7 @@ func (v *validation) sequence() {
 	if raw == nil {
 		return
 	}
-	n, ok := raw.(json.Number)
-	if i, err := n.Int64(); ok && err == nil && i >= 1 && i < 1<<53 {
+	if i, ok := wholeNumber(raw); ok && i >= 1 {
 		v.s.SourceSeq = i
 		return
 	}
@@ -350,6 +360,21 @@ func (v *validation) sequence() {
 		return
 	}
 	v.fault("sequence_invalid", "sourceseq", "send a whole number from 1 on")
+}
+
+// wholeNumber reads a JSON number that is whole and exact in ECMAScript, in any
+// of its spellings (7, 7.0, 7e0).
+func wholeNumber(raw any) (int64, bool) {
+	n, ok := raw.(json.Number)
+	if !ok {
+		return 0, false
+	}
+	c, err := appendNumber(nil, n)
+	if err != nil {
+		return 0, false
+	}
+	i, err := strconv.ParseInt(string(c), 10, 64)
+	return i, err == nil && -1<<53 < i && i < 1<<53
 }
 
 // contact checks data itself, data.phone and data.evidence. It returns false
@@ -459,11 +484,16 @@ var (
 // personal reports whether s is an e-mail address, an IP address or an E.164
 // number.
 func personal(s string) bool {
-	if len(s) > 320 || len(s) < 3 {
+	return mailOrIP(s) || e164Form.MatchString(strings.TrimSpace(s))
+}
+
+// mailOrIP reports whether s is an e-mail address or an IP address.
+func mailOrIP(s string) bool {
+	s = strings.TrimSpace(s)
+	if len(s) > 320 {
 		return false
 	}
-	s = strings.TrimSpace(s)
-	if e164Form.MatchString(s) || (strings.IndexByte(s, '@') > 0 && emailForm.MatchString(s)) {
+	if strings.IndexByte(s, '@') > 0 && emailForm.MatchString(s) {
 		return true
 	}
 	if strings.IndexByte(s, '.') < 0 && strings.IndexByte(s, ':') < 0 {

@@ -1,7 +1,6 @@
 package events
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"regexp"
@@ -16,17 +15,12 @@ func (v *validation) fields() {
 	for i := range table {
 		v.topField(&table[i])
 	}
-	known := func(n string) bool {
-		return slices.ContainsFunc(table, func(f Field) bool { return f.Name == n })
-	}
 	for _, name := range slices.Sorted(maps.Keys(v.s.data)) {
-		if known(name) || (v.info.Contact == Absent && name == "phone") {
+		known := slices.ContainsFunc(table, func(f Field) bool { return f.Name == name })
+		if known || (v.info.Contact == Absent && name == "phone") {
 			continue
 		}
-		if name == "cli" || name == "clis" || name == "called_number" {
-			continue
-		}
-		v.scan(name, "data."+name, v.s.data[name])
+		v.scan(name, v.s.data[name])
 	}
 }
 
@@ -54,40 +48,57 @@ func (v *validation) topField(f *Field) {
 	v.s.data[f.Name] = norm
 }
 
-// scan looks for personal data in a field that the contract does not know.
-func (v *validation) scan(top, path string, raw any) {
+// scan looks for personal data in a field of data that the contract does not
+// know.
+func (v *validation) scan(name string, raw any) {
 	before := len(v.faults)
-	v.scanValue(path, raw)
+	v.scanMember("data", name, raw)
 	if len(v.faults) > before && v.lenient {
 		v.faults = v.faults[:before]
-		v.drop(top)
-		delete(v.s.data, top)
+		delete(v.s.data, name)
+		if personal(name) {
+			name = "*" // dropped must not repeat it
+		}
+		v.drop(name)
 	}
 }
 
-func (v *validation) scanValue(path string, raw any) {
+// scanMember looks for personal data in the name and the value of a member.
+func (v *validation) scanMember(path, name string, raw any) {
+	if personal(name) {
+		v.fault("personal_data_in_log", path, "a member's name is personal data: move it under data.evidence")
+		return
+	}
+	if callerNumbers[name] {
+		v.scanValue(path+"."+name, raw, mailOrIP)
+		return
+	}
+	v.scanValue(path+"."+name, raw, personal)
+}
+
+// callerNumbers are the fields in which a number in E.164 may stand: numbers of
+// callers and called lines, never the contact's.
+var callerNumbers = map[string]bool{"cli": true, "clis": true, "called_number": true}
+
+func (v *validation) scanValue(path string, raw any, found func(string) bool) {
 	switch x := raw.(type) {
 	case string:
-		v.checkPersonal(path, x)
+		if found(x) {
+			v.faultPersonal(path)
+		}
 	case []any:
 		for i, e := range x {
-			v.scanValue(fmt.Sprintf("%s[%d]", path, i), e)
+			v.scanValue(fmt.Sprintf("%s[%d]", path, i), e, found)
 		}
 	case map[string]any:
 		for _, k := range slices.Sorted(maps.Keys(x)) {
-			if personal(k) {
-				v.fault("personal_data_in_log", path, "a member's name is personal data: move it under data.evidence")
-				continue
-			}
-			v.scanValue(path+"."+k, x[k])
+			v.scanMember(path, k, x[k])
 		}
 	}
 }
 
-func (v *validation) checkPersonal(path, s string) {
-	if personal(s) {
-		v.fault("personal_data_in_log", path, "personal data belong under data.evidence only")
-	}
+func (v *validation) faultPersonal(path string) {
+	v.fault("personal_data_in_log", path, "personal data belong under data.evidence only")
 }
 
 var countryForm = regexp.MustCompile(`^[A-Z]{2}$`)
@@ -117,9 +128,7 @@ func (v *validation) check(f *Field, path string, raw any) any {
 			v.fault("field_type", path, "send an object")
 		}
 		for _, k := range slices.Sorted(maps.Keys(obj)) {
-			if k != "cli" && k != "clis" && k != "called_number" {
-				v.scanValue(path+"."+k, obj[k])
-			}
+			v.scanMember(path, k, obj[k])
 		}
 	default:
 		return v.checkText(f, path, raw)
@@ -156,6 +165,8 @@ func (v *validation) checkText(f *Field, path string, raw any) any {
 	case KindName:
 		if !controllerForm.MatchString(s) {
 			v.fault("controller_invalid", path, "send 1 to 64 of A-Z a-z 0-9 . _ - beginning with a letter or digit")
+		} else if personal(s) {
+			v.faultPersonal(path)
 		}
 	case KindCountry:
 		if !countryForm.MatchString(s) {
@@ -165,15 +176,15 @@ func (v *validation) checkText(f *Field, path string, raw any) any {
 		if s == "" && f.Required {
 			v.fault("field_missing", path, "required for this type")
 		}
-		v.checkPersonal(path, s)
+		if personal(s) {
+			v.faultPersonal(path)
+		}
 	}
 	return raw
 }
 
 func (v *validation) checkInt(f *Field, path string, raw any) {
-	n, ok := raw.(json.Number)
-	i, err := n.Int64()
-	if !ok || err != nil || i < f.Min || i >= 1<<53 {
+	if i, ok := wholeNumber(raw); !ok || i < f.Min {
 		v.fault("field_type", path, fmt.Sprintf("send a whole number from %d on", f.Min))
 	}
 }
@@ -182,9 +193,6 @@ func (v *validation) checkCLI(f *Field, path string, raw any) {
 	s, ok := raw.(string)
 	if !ok {
 		v.fault("field_type", path, "send a string")
-		return
-	}
-	if f.Kind == KindCLI && (s == "" || cliShort.MatchString(s)) {
 		return
 	}
 	if !e164Form.MatchString(s) && !cliShort.MatchString(s) {
@@ -252,7 +260,7 @@ func (v *validation) checkObject(f *Field, path string, raw any) any {
 		i := slices.IndexFunc(f.Fields, func(g Field) bool { return g.Name == k })
 		switch {
 		case i < 0:
-			v.scanValue(path+"."+k, obj[k])
+			v.scanMember(path, k, obj[k])
 			out[k] = obj[k]
 		case obj[k] != nil:
 			out[k] = v.check(&f.Fields[i], path+"."+k, obj[k])
@@ -273,17 +281,19 @@ func (v *validation) checkPositions(path string, raw any) {
 		return
 	}
 	for _, k := range slices.Sorted(maps.Keys(obj)) {
-		n, ok := obj[k].(json.Number)
-		if i, err := n.Int64(); !ok || err != nil || i < 0 {
+		if i, ok := wholeNumber(obj[k]); !ok || i < 0 {
 			v.fault("field_type", path, "send an object of whole numbers")
 			return
+		}
+		if personal(k) {
+			v.faultPersonal(path)
 		}
 	}
 }
 
 // cross checks fields against one another.
 func (v *validation) cross() {
-	v.intervals("data", v.s.data)
+	v.intervals(v.info.Type.Fields(), "data", v.s.data)
 	switch v.s.Type {
 	case TypeConsentGranted:
 		v.validTo()
@@ -298,23 +308,22 @@ func (v *validation) cross() {
 	}
 }
 
-// intervals compares every pair …from, …to of an object and of those within.
-func (v *validation) intervals(path string, obj map[string]any) {
-	for _, k := range slices.Sorted(maps.Keys(obj)) {
-		if inner, ok := obj[k].(map[string]any); ok {
-			v.intervals(path+"."+k, inner)
+// intervals compares the pairs …from, …to of the contract's fields.
+func (v *validation) intervals(fields []Field, path string, obj map[string]any) {
+	for _, f := range fields {
+		if inner, ok := obj[f.Name].(map[string]any); ok && f.Kind == KindObject {
+			v.intervals(f.Fields, path+"."+f.Name, inner)
+		}
+		prefix, ok := strings.CutSuffix(f.Name, "to")
+		if !ok || f.Kind != KindDate {
 			continue
 		}
-		prefix, ok := strings.CutSuffix(k, "to")
-		if !ok || (prefix != "" && !strings.HasSuffix(prefix, "_")) {
-			continue
-		}
-		to, _ := obj[k].(string)
+		to, _ := obj[f.Name].(string)
 		from, _ := obj[prefix+"from"].(string)
-		t, err1 := ParseDate(to)
-		f, err2 := ParseDate(from)
-		if err1 == nil && err2 == nil && t < f {
-			v.fault("interval_inverted", path+"."+k, "the last day lies before the first")
+		last, err := ParseDate(to)
+		first, err2 := ParseDate(from)
+		if err == nil && err2 == nil && last < first {
+			v.fault("interval_inverted", path+"."+f.Name, "the last day lies before the first")
 		}
 	}
 }
@@ -354,11 +363,7 @@ func (v *validation) callSequence() {
 }
 
 func (v *validation) counts(total string, parts ...string) {
-	read := func(n string) (int64, bool) {
-		x, ok := v.s.data[n].(json.Number)
-		i, err := x.Int64()
-		return i, ok && err == nil
-	}
+	read := func(n string) (int64, bool) { return wholeNumber(v.s.data[n]) }
 	sum, complete := int64(0), true
 	for _, p := range parts {
 		n, ok := read(p)
@@ -374,13 +379,16 @@ func (v *validation) correction() {
 	if v.s.data["action"] != "amend" {
 		return
 	}
-	data, _ := v.s.data["data"].(map[string]any)
-	if v.s.data["data"] == nil && v.s.data["new_time"] == nil {
+	data, object := v.s.data["data"].(map[string]any)
+	if (v.s.data["data"] == nil || (object && len(data) == 0)) && v.s.data["new_time"] == nil {
 		v.fault("correction_invalid", "data.data", "an amendment names the fields that change, or new_time")
 	}
 	for _, k := range []string{"phone", "country", "subject", "line"} {
 		if _, given := data[k]; given {
 			v.fault("correction_invalid", "data.data."+k, "the contact cannot be amended: void the event and publish it again")
 		}
+	}
+	if _, given := data["evidence"]; given {
+		v.fault("personal_data_in_log", "data.data.evidence", "send new evidence as data.evidence of the correction itself")
 	}
 }

@@ -108,7 +108,7 @@ func fieldOf(f events.Field) map[string]any {
 	case events.KindScope:
 		return scopeOf(f)
 	case events.KindStrings:
-		return listOf(text())
+		return listOf(text("minLength", 1))
 	case events.KindNames:
 		return listOf(text("pattern", "^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"))
 	case events.KindName:
@@ -122,7 +122,7 @@ func fieldOf(f events.Field) map[string]any {
 	case events.KindNumber:
 		return cli
 	case events.KindCLI:
-		return map[string]any{"oneOf": []any{map[string]any{"type": "null"}, map[string]any{"const": ""}, cli}}
+		return map[string]any{"oneOf": []any{map[string]any{"type": "null"}, cli}}
 	case events.KindObject:
 		return objectOf(f.Fields)
 	case events.KindObjects:
@@ -132,7 +132,10 @@ func fieldOf(f events.Field) map[string]any {
 	case events.KindFree:
 		return map[string]any{"type": "object"}
 	}
-	return text("minLength", 1)
+	if f.Required {
+		return text("minLength", 1)
+	}
+	return text()
 }
 
 func scopeOf(f events.Field) map[string]any {

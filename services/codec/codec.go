@@ -35,7 +35,11 @@ func Decode(body []byte) (events.Event, error) {
 	if e.Received == 0 {
 		e.Received = e.Time
 	}
-	if err := json.Unmarshal(env.data, e.Data); err != nil {
+	data, err := events.ExactNames(info.Type, env.data)
+	if err != nil {
+		return events.Decode(body)
+	}
+	if err := json.Unmarshal(data, e.Data); err != nil {
 		return events.Event{}, fmt.Errorf("decode data of %s: %w: %w", e.Type, events.ErrRecord, err)
 	}
 	return e, nil
@@ -205,17 +209,5 @@ func (s *scanner) object() []byte {
 	return nil
 }
 
-// instant reads the recorded form of an instant without allocation and any
-// other form through the contract.
-func instant(b []byte, dst *events.Instant) bool {
-	if len(b) == 0 {
-		*dst = 0
-		return true
-	}
-	v, err := events.ParseInstant(string(b))
-	if err != nil {
-		return false
-	}
-	*dst = v
-	return true
-}
+// instant reads an instant; an absent one is zero.
+func instant(b []byte, dst *events.Instant) bool { return dst.UnmarshalText(b) == nil }
