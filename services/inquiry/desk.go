@@ -151,46 +151,64 @@ func (d *Desk) Final(ctx context.Context, r events.Instant) (events.Instant, vie
 	return r, p, nil
 }
 
-// Decide answers whether a call may be placed. A doubt about the ledger, the
-// view, the campaign or the pack blocks, with the reason. The error is that of
-// the ports: no answer, which a caller must read as "block".
-func (d *Desk) Decide(ctx context.Context, a rules.Attempt) (Decision, error) {
-	now := d.Clock()
-	if a.DialledAt.IsZero() {
-		a.DialledAt = now
-	}
-	t := a.DialledAt
-	doubts, progress, err := d.doubts(ctx, t, now)
+// Judgement is the law's answer and, apart from it, why the ledger may not
+// know enough to give one.
+type Judgement struct {
+	Law      rules.Decision
+	Doubts   []rules.Reason
+	Progress view.Progress
+}
+
+// Judge asks the law about an attempt at t: View(t, t, t). It waits for the
+// view to apply what the beats promise. The error is that of the ports: no
+// answer, which a caller must read as "block".
+func (d *Desk) Judge(ctx context.Context, a rules.Attempt, t events.Instant) (Judgement, error) {
+	doubts, progress, err := d.doubts(ctx, t, d.Clock())
 	if err != nil {
-		return Decision{}, err
+		return Judgement{}, err
 	}
 	campaign := view.CampaignRef{Controller: a.Controller, Campaign: a.Campaign}
 	if err := d.refresh(ctx, campaign, t); err != nil {
-		return Decision{}, err
+		return Judgement{}, err
 	}
 	h, err := history(ctx, d.View, d.Decode, a.Contact, nil)
 	if err != nil {
-		return Decision{}, err
+		return Judgement{}, err
 	}
 	d.mu.RLock()
-	out := Decision{Decision: d.Engine.Gate(h, d.world.Reference, a.Normalised(), t), Contact: a.Contact, At: t, Positions: progress.Positions()}
-	known := d.world.Knows(campaign, contact.Gate(t))
-	d.mu.RUnlock()
-	if !known {
-		doubts = append(doubts, doubt(UnknownCampaign, "no campaign of this id was opened by this controller: publish campaign.opened first"))
+	defer d.mu.RUnlock()
+	j := Judgement{Law: d.Engine.Gate(h, d.world.Reference, a.Normalised(), t), Doubts: doubts, Progress: progress}
+	if !d.world.Knows(campaign, contact.Gate(t)) {
+		j.Doubts = append(j.Doubts, doubt(UnknownCampaign, "no campaign of this id was opened by this controller: publish campaign.opened first"))
 	}
-	if out.Pack == "" {
-		doubts = append(doubts, doubt(MissingPack, "no rule pack is valid at this instant: add one to the packs"))
+	if j.Law.Pack == "" {
+		j.Doubts = append(j.Doubts, doubt(MissingPack, "no rule pack is valid at this instant: add one to the packs"))
 	}
+	return j, nil
+}
+
+// Decide answers whether a call may be placed at its DialledAt (zero = now). A
+// doubt about the ledger, the view, the campaign or the pack blocks, with the
+// reason. The error is that of Judge.
+func (d *Desk) Decide(ctx context.Context, a rules.Attempt) (Decision, error) {
+	if a.DialledAt.IsZero() {
+		a.DialledAt = d.Clock()
+	}
+	t := a.DialledAt
+	j, err := d.Judge(ctx, a, t)
+	if err != nil {
+		return Decision{}, err
+	}
+	out := Decision{Decision: j.Law, Contact: a.Contact, At: t, Positions: j.Progress.Positions()}
 	if out.Reasons == nil {
 		out.Reasons = []rules.Reason{}
 	}
 	if out.Passed == nil {
 		out.Passed = []string{}
 	}
-	if len(doubts) > 0 {
+	if len(j.Doubts) > 0 {
 		out.Verdict = events.VerdictBlock
-		out.Reasons = append(out.Reasons, doubts...)
+		out.Reasons = append(out.Reasons, j.Doubts...)
 		out.ValidUntil = t
 	}
 	return out, nil
