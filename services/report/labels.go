@@ -45,7 +45,7 @@ var italian = labels{
 	"part_1": "1 · Campagna", "part_2": "2 · Registro pubblico delle opposizioni", "part_3": "3 · Base giuridica", "part_4": "4 · Opposizioni e revoche",
 	"part_5": "5 · Liste", "part_6": "6 · Orari, identità del chiamante, chiamate mute", "part_7": "7 · Pressione", "part_8": "8 · Contratti e provvigioni",
 	"part_9": "9 · Violazioni riscontrate", "part_10": "10 · Lacune", "part_11": "11 · Regole senza riscontri",
-	"item": "voce", "value": "valore", "controller": "titolare", "campaign": "campagna", "purpose": "finalità", "channels": "canali", "sector": "settore", "product": "prodotto",
+	"header": "intestazione", "item": "voce", "value": "valore", "controller": "titolare", "campaign": "campagna", "purpose": "finalità", "channels": "canali", "sector": "settore", "product": "prodotto",
 	"product_owner": "titolare del prodotto", "lists": "liste", "opened_at": "apertura", "closed_at": "chiusura", "attempts": "tentativi", "contacts": "contatti",
 	"first_attempt": "primo tentativo", "last_attempt": "ultimo tentativo", "certified_agents": "chiamate di operatori certificati", "as_of": "alla data (R)", "positions": "posizioni nel registro",
 	"packs": "pacchetti di regole", "program": "programma", "time_zone_data": "dati dei fusi orari", "digest": "impronta del rapporto",
