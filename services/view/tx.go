@@ -21,7 +21,8 @@ type Batch struct {
 }
 
 // Link says that the event at Stream and Sequence, owned by another contact or
-// by none, bears on Contact (History).
+// by none, bears on Contact (History). The zero Contact stands for the
+// reference state (Reader.Disputed).
 type Link struct {
 	Contact  events.ContactKey
 	Owner    events.ContactKey // zero in LEDGER_REF
@@ -29,9 +30,11 @@ type Link struct {
 	Sequence uint64
 }
 
-// Correction says that the event.corrected at Sequence of Stream names Target.
+// Correction says that the event.corrected at Sequence of Stream, of the given
+// identity, names Target.
 type Correction struct {
 	Target   events.IdentityHash
+	Identity events.IdentityHash
 	Contact  events.ContactKey // of the event.corrected; normally zero
 	Stream   string
 	Sequence uint64
@@ -49,6 +52,8 @@ type Change struct {
 	FirstDialled events.Instant   // joins with min; zero = no change
 	LastDialled  events.Instant   // joins with max
 	Counters     map[string]int64 // added
+	Starts       []byte           // replaces; nil = no change
+	Recount      bool             // take first and last from the attempts, after PutFindings and DropAttempts
 }
 
 // Sweep is a standing order to evaluate the attempts of a campaign again that
@@ -79,6 +84,14 @@ type Tx interface {
 	// Corrections returns all that were put, by target, then stream and
 	// sequence.
 	Corrections() ([]Correction, error)
+	// Conflicting returns the variants of those of the identities that have
+	// several.
+	Conflicting(ids []events.IdentityHash) (map[events.IdentityHash][]Variant, error)
+	// Events returns the events at the places of variants; absent ones are
+	// missing.
+	Events(places []Variant) ([]Event, error)
+	// Disputed is Reader.Disputed within the transaction.
+	Disputed(asOf Positions) ([]Event, error)
 	// Linked returns those of the contacts that have links.
 	Linked(contacts []events.ContactKey) (map[events.ContactKey]bool, error)
 
@@ -89,11 +102,6 @@ type Tx interface {
 	Histories(contacts []events.ContactKey, asOf Positions) (map[events.ContactKey]History, error)
 	// References is Reader.References within the transaction.
 	References(after uint64, limit int, asOf Positions) ([]Event, error)
-	// States returns stored states; contacts without one are missing.
-	States(contacts []events.ContactKey) (map[events.ContactKey][]byte, error)
-	// PutStates stores states; an empty one is removed.
-	PutStates(states map[events.ContactKey][]byte) error
-
 	// PutDue notes that a contact is to be looked at again when the
 	// projection's clock reaches the instant.
 	PutDue(at events.Instant, contacts []events.ContactKey) error
@@ -105,9 +113,11 @@ type Tx interface {
 	PutFindings(rows []AttemptFindings) error
 	// DropAttempts removes attempts that no longer count, with their findings.
 	DropAttempts(attempts []Attempt) error
-	// FindingsOf returns attempts and findings as stored, by contact.
+	// FindingsOf returns attempts and findings as stored, by contact; contacts
+	// without attempts are missing.
 	FindingsOf(contacts []events.ContactKey) (map[events.ContactKey][]AttemptFindings, error)
-	// Change adds to the lines of campaigns, making them where needed.
+	// Change adds to the lines of campaigns, making them where needed. After
+	// attempts were dropped or moved in time, Recount is to be set.
 	Change(changes []Change) error
 	// Campaigns returns the lines of campaigns.
 	Campaigns() ([]Campaign, error)

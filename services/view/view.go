@@ -88,6 +88,12 @@ type Projection struct {
 	Version int
 }
 
+// Names of the projections of which the port knows the rows.
+const (
+	ConsentState = "consentstate" // event index, links, clocks
+	Violations   = "violations"   // attempts, findings, campaigns
+)
+
 // Event is one recorded event as the index keeps it. Body is the stored bytes
 // of the ledger; whoever gets an Event owns it.
 type Event struct {
@@ -106,6 +112,7 @@ type Variant struct {
 	Digest   events.Digest
 	Stream   string
 	Sequence uint64
+	Recorded events.Instant    // running maximum of the stream
 	Contact  events.ContactKey // zero in LEDGER_REF
 }
 
@@ -132,6 +139,7 @@ type Campaign struct {
 	FirstDialled events.Instant   `json:"first_dialled,omitempty"`
 	LastDialled  events.Instant   `json:"last_dialled,omitempty"`
 	Counters     map[string]int64 `json:"counters"`
+	Starts       []byte           `json:"-"` // the campaign's first calls, as violations encodes them
 }
 
 // Attempt is one call.concluded in the list of its campaign.
@@ -247,12 +255,13 @@ type Reader interface {
 	// History returns all that bears on a contact; ErrUnknown if nothing of
 	// the contact itself is within asOf.
 	History(ctx context.Context, contact events.ContactKey, asOf Positions) (History, error)
-	// State returns the stored folded state of a contact, as encoded by
-	// consentstate, or ErrUnknown.
-	State(ctx context.Context, contact events.ContactKey) ([]byte, error)
 	// References returns the events of LEDGER_REF after the given sequence, in
 	// order, at most limit (0 = all).
 	References(ctx context.Context, after uint64, limit int, asOf Positions) ([]Event, error)
+	// Disputed returns the events with a contact that bear on the reference
+	// state: variants of reference facts, and each call.concluded that is
+	// corrected or in conflict, by stream and sequence.
+	Disputed(ctx context.Context, asOf Positions) ([]Event, error)
 	// Scan visits the histories of the selected contacts in the order of their
 	// keys, in bounded memory. yield must not keep the history; its error ends
 	// the scan and is returned.
