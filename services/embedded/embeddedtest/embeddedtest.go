@@ -62,7 +62,7 @@ type Wire struct {
 	live   *wireConn
 	marker []byte
 	after  bool
-	hit    chan struct{}
+	hit    chan struct{} // closed when marker was met, or its answer swallowed
 	down   bool
 }
 
@@ -104,7 +104,8 @@ func (w *Wire) Dial(network, address string) (net.Conn, error) {
 func (w *Wire) CutBefore(marker string) <-chan struct{} { return w.arm(marker, false) }
 
 // LoseAnswerTo lets the write that holds marker through and nothing back after
-// it. The channel is closed once it was written; call Cut to end the silence.
+// it. The channel is closed once an acknowledgement was swallowed; call Cut to
+// end the silence.
 func (w *Wire) LoseAnswerTo(marker string) <-chan struct{} { return w.arm(marker, true) }
 
 func (w *Wire) arm(marker string, after bool) <-chan struct{} {
@@ -161,8 +162,8 @@ func (c *wireConn) Write(b []byte) (int, error) {
 		return c.Conn.Write(b)
 	}
 	w.marker = nil
-	close(w.hit)
 	if !w.after {
+		close(w.hit)
 		c.close()
 		return 0, net.ErrClosed
 	}
@@ -176,11 +177,19 @@ func (c *wireConn) Read(b []byte) (int, error) {
 	c.wire.mu.Lock()
 	silent := c.silent
 	c.wire.mu.Unlock()
-	if silent {
-		<-c.open
-		return 0, net.ErrClosed
+	if !silent {
+		return n, err
 	}
-	return n, err
+	heard := bytes.Clone(b[:n])
+	for err == nil && !bytes.Contains(heard, []byte(`"seq":`)) {
+		n, err = c.Conn.Read(b)
+		heard = append(heard, b[:n]...)
+	}
+	if err == nil {
+		close(c.wire.hit)
+	}
+	<-c.open
+	return 0, net.ErrClosed
 }
 
 // Close implements net.Conn.
