@@ -6,6 +6,13 @@
 // (design.md 4). An event with a subject lies in the partition of its contact
 // key, any other in the reference stream. The bytes of an entry are the
 // RFC 8785 form of the recorded event and never change.
+//
+//	placed, err := log.Append(ctx, entries)    // on disk when it returns
+//	follower, err := log.Follow(ctx, positions) // from there on, for ever
+//	for {
+//		records, err := follower.Next(ctx, 1000)
+//		...
+//	}
 package ledger
 
 import (
@@ -23,6 +30,9 @@ type Stream string
 // Reference is the stream of facts without a contact; every follower reads it.
 const Reference Stream = "LEDGER_REF"
 
+// MaxPartitions is the largest P.
+const MaxPartitions = 256
+
 // Partition returns the name of contact partition i (0-based).
 func Partition(i int) Stream { return Stream(fmt.Sprintf("LEDGER_%02d", i)) }
 
@@ -35,6 +45,16 @@ func StreamOf(key events.ContactKey, p int) Stream {
 	return Partition(key.Partition(p))
 }
 
+// Streams lists the streams of a log of p partitions: the partitions in order,
+// then Reference.
+func Streams(p int) []Stream {
+	out := make([]Stream, 0, p+1)
+	for i := range p {
+		out = append(out, Partition(i))
+	}
+	return append(out, Reference)
+}
+
 // Sequence is a position in one stream; the first entry has 1, and 0 means
 // "before the first".
 type Sequence uint64
@@ -44,11 +64,12 @@ type Sequence uint64
 type Positions map[Stream]Sequence
 
 // Entry is one event to be appended. Its stored bytes are Head, the recorded
-// time in the form of events.Instant, and Tail: the recorder builds the
-// canonical bytes with a hole where recordedtime's value stands, the ledger
-// fills it just before it publishes.
+// time in the form of events.Instant (the quotes around it belong to Head and
+// Tail), and Tail: the recorder builds the canonical bytes with a hole where
+// recordedtime's value stands, the ledger fills it just before it publishes.
+// Head and Tail must not change until Append has returned.
 type Entry struct {
-	Subject   string            // NATS subject, see events.LedgerSubject
+	Subject   string            // NATS subject within the contact's stream, see events.LedgerSubject
 	Contact   events.ContactKey // decides the stream
 	MessageID string            // events.MessageID: equal for equal identity and payload
 	Head      []byte
@@ -61,8 +82,8 @@ type Placed struct {
 	Stream     Stream
 	Sequence   Sequence
 	RecordedAt events.Instant // the stamp in the stored bytes
-	Duplicate  bool           // the broker knew the MessageID: Sequence and RecordedAt are the first copy's
-	Err        error          // nil: the entry is on disk; otherwise one of the errors below
+	Duplicate  bool           // the MessageID was known: Sequence and RecordedAt are the first copy's
+	Err        error          // nil: the entry is on disk; otherwise one of the errors below, and Sequence and RecordedAt are 0
 }
 
 // Errors of the port. Every error that the port returns wraps one of them.
@@ -78,6 +99,9 @@ var (
 	ErrFull = fmt.Errorf("%w: no room", ErrUnavailable)
 	// ErrTooLarge: the stored form would exceed MaxEntry. Never retry.
 	ErrTooLarge = errors.New("ledger entry too large")
+	// ErrMalformed: the entry has no MessageID, or its Subject does not lie in
+	// the stream of its Contact. A fault of the caller; never retry.
+	ErrMalformed = errors.New("ledger entry malformed")
 	// ErrWeak: the log is less durable than was asked for. The process must
 	// stop unless the operator accepts it in so many words.
 	ErrWeak = errors.New("ledger weaker than promised")
@@ -86,25 +110,35 @@ var (
 	ErrGone = errors.New("ledger entry missing")
 )
 
-// MaxEntry is the largest stored form in bytes (an entry bundle's limit).
+// MaxEntry is the largest stored form in bytes (an entry bundle's limit),
+// counted with a recorded time of six fraction digits, so that the limit does
+// not depend on the instant.
 const MaxEntry = 65535
 
 // Appender appends entries.
 //
 // Append returns one Placed for each entry in the same order, after every one
 // of them is either on disk (fsync; on a majority where replicated) or has
-// failed. Entries of one call that go to one stream are stored in their order.
-// An entry whose MessageID the broker still knows is not stored again and
-// reported as Duplicate. The error is that of ctx or nil; faults of single
-// entries stand in Placed.Err. When ctx ends early, entries whose fate is not
-// known bear ErrAmbiguous. Append may be called from many goroutines; pending
-// calls are committed together.
+// failed. Entries of one call that go to one stream are stored in their order,
+// unless the connection broke while they were on their way one by one. One
+// entry that fails does not hold up the others.
+//
+// RecordedAt is read from the log's clock while Append runs: never before the
+// call began, never before an earlier stamp of the same process. An entry whose
+// MessageID the broker still knows (about two minutes), or this process does,
+// is not stored again and reported as Duplicate; of two entries of one call
+// with one MessageID the second is the duplicate.
+//
+// The error is that of ctx or nil; faults of single entries stand in
+// Placed.Err. When ctx ends early, entries that were not yet sent never will
+// be and bear ErrUnavailable, those whose fate is not known bear ErrAmbiguous.
+// Append may be called from many goroutines; pending calls are committed
+// together.
 type Appender interface {
 	Append(ctx context.Context, entries []Entry) ([]Placed, error)
 }
 
-// Record is one stored event. Body is valid until the next call on the value
-// that handed it out, unless said otherwise, and must not be changed.
+// Record is one stored event.
 type Record struct {
 	Stream   Stream
 	Sequence Sequence
@@ -117,24 +151,29 @@ type Reader interface {
 	Partitions() int
 	// Last returns the last position of every stream.
 	Last(ctx context.Context) (Positions, error)
-	// Read returns up to limit records of one stream from position from on, in
-	// order and without gaps; fewer only at the end of the stream. The bodies
-	// belong to the caller. A missing position gives ErrGone.
+	// Read returns up to limit records of one stream from position from on (0
+	// counts as 1), in order and without gaps; fewer only at the end of the
+	// stream, none beyond it. The bodies belong to the caller. A missing
+	// position gives ErrGone, a stream that the log does not have too.
 	Read(ctx context.Context, stream Stream, from Sequence, limit int) ([]Record, error)
-	// Follow delivers every record after the given positions, each stream in
-	// order and without gaps, first what is stored, then what comes, until ctx
-	// ends. It survives reconnection by itself.
+	// Follow delivers every record after the given positions, of every stream
+	// of the log, each stream in order and without gaps, first what is stored,
+	// then what comes, until ctx ends. It survives reconnection by itself. A
+	// position beyond the end of its stream gives ErrGone: the log was cut.
 	Follow(ctx context.Context, after Positions) (Follower, error)
 }
 
 // Follower hands out records in batches.
 type Follower interface {
 	// Next waits for records and returns between 1 and limit of them, all of
-	// one stream, in order. The bodies belong to the caller. It returns the
-	// error of ctx when that ends, ErrGone when the log has a hole, and no
-	// other error: faults of the connection are waited out.
+	// one stream, in order; limit is at least 1. The bodies belong to the
+	// caller. It returns the error of ctx when that ends, of Follow's ctx when
+	// that does, ErrGone when the log has a hole (and for ever after, once what
+	// lies before it is delivered), ErrStopped after Stop, and no other error:
+	// faults of the connection are waited out. One goroutine at a time.
 	Next(ctx context.Context, limit int) ([]Record, error)
-	// Stop releases the follower. Next then returns ErrStopped.
+	// Stop releases the follower; it may be called at any time, also twice.
+	// Next then returns ErrStopped.
 	Stop()
 }
 
@@ -152,7 +191,8 @@ type Beat struct {
 
 // Beats publishes and reads beats; one, the youngest, is kept for each family.
 type Beats interface {
-	// PublishBeat stores b durably in place of the family's last one.
+	// PublishBeat stores b durably in place of the family's last one. The error
+	// wraps ErrUnavailable; the next beat makes good for one that failed.
 	PublishBeat(ctx context.Context, b Beat) error
 	// Beats returns the youngest beat of each family that ever beat.
 	Beats(ctx context.Context) (map[events.Family]Beat, error)
