@@ -1,6 +1,7 @@
 package contact
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 
@@ -96,4 +97,14 @@ type Sensitivity struct {
 // compareIdentity orders by source, then id.
 func compareIdentity(a, b *Fact) int {
 	return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.ID, b.ID))
+}
+
+// compareCopies orders by identity, then content, then clocks and place; 0
+// means that the two are one and the same record.
+func compareCopies(a, b *Fact) int {
+	if a == b {
+		return 0
+	}
+	return cmp.Or(compareIdentity(a, b), bytes.Compare(a.Digest[:], b.Digest[:]), cmp.Compare(a.Recorded, b.Recorded),
+		cmp.Compare(a.Received, b.Received), cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Sequence, b.Sequence))
 }

@@ -27,16 +27,20 @@ type History struct {
 // are.
 func NewHistory(key events.ContactKey, facts []*Fact) *History {
 	sorted := slices.Clone(facts)
-	slices.SortFunc(sorted, compareIdentity)
+	slices.SortFunc(sorted, compareCopies)
+	sorted = slices.CompactFunc(sorted, func(a, b *Fact) bool { return compareCopies(a, b) == 0 })
 	h := &History{Key: key, slots: make([]Slot, 0, len(sorted))}
 	corrected := false
-	for i, f := range sorted {
-		if i == 0 || compareIdentity(sorted[i-1], f) != 0 {
-			h.slots = append(h.slots, Slot{copies: sorted[i:i:len(sorted)]})
+	for i := 0; i < len(sorted); {
+		end := i + 1
+		for end < len(sorted) && compareIdentity(sorted[i], sorted[end]) == 0 {
+			end++
 		}
-		last := &h.slots[len(h.slots)-1]
-		last.copies = last.copies[: len(last.copies)+1 : len(last.copies)+1]
-		corrected = corrected || f.Type == events.TypeEventCorrected
+		for _, f := range sorted[i:end] {
+			corrected = corrected || f.Type == events.TypeEventCorrected
+		}
+		h.slots = append(h.slots, Slot{copies: sorted[i:end:end]})
+		i = end
 	}
 	if corrected {
 		h.linkCorrections()
@@ -97,7 +101,7 @@ func (h *History) Look(dst []*Fact, cut Cut, sense *Sensitivity) []*Fact {
 func (h *History) Conflicts(w events.Instant, yield func(*Fact)) {
 	for i := range h.slots {
 		if s := &h.slots[i]; s.Conflicting(w) {
-			yield(s.variants(Cut{Recorded: w, Known: events.MaxInstant}, nil)[0])
+			yield(s.Variants(w)[0])
 		}
 	}
 }
@@ -107,7 +111,7 @@ func (h *History) Conflicts(w events.Instant, yield func(*Fact)) {
 func (h *History) Recorded(w events.Instant, yield func(*Fact)) {
 	for i := range h.slots {
 		s := &h.slots[i]
-		for _, f := range s.variants(Cut{Recorded: w, Known: events.MaxInstant}, nil) {
+		for _, f := range s.Variants(w) {
 			if f.Subject == h.Key {
 				yield(f)
 			}

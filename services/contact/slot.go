@@ -49,6 +49,12 @@ func (s *Slot) Conflicting(w events.Instant) bool {
 	return false
 }
 
+// Variants returns the first recorded copy of each variant recorded ≤ w, the
+// earliest first, corrected or not.
+func (s *Slot) Variants(w events.Instant) []*Fact {
+	return s.variants(Cut{Recorded: w, Known: events.MaxInstant}, nil)
+}
+
 // Resolve appends to dst the facts of this identity that count at the cut:
 // rules.md 1 (duplicates, cut-offs) and 1.1 (conflicts, corrections). sense
 // may be nil.

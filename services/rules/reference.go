@@ -164,7 +164,7 @@ func keysOf(f *contact.Fact) []refKey {
 		return []refKey{{refList, d.List, ""}, byType}
 	case *events.ListRetired:
 		return []refKey{{refList, d.List, ""}}
-	case *events.ListTransferred, *events.CommissionPaid:
+	case *events.ListTransferred, *events.CommissionPaid, *events.RightsRequested, *events.RightsExtended, *events.RightsClosed:
 		return []refKey{byType}
 	case *events.NoticePublished:
 		return []refKey{{refNotice, c, ""}}
@@ -192,12 +192,6 @@ func keysOf(f *contact.Fact) []refKey {
 		return []refKey{{refAck, d.Opposition, ""}}
 	case *events.ComplaintVerified:
 		return []refKey{{refComplaint, c, d.Complaint}}
-	case *events.RightsRequested:
-		return []refKey{{refRight, c, d.Request}, byType}
-	case *events.RightsExtended:
-		return []refKey{{refRight, c, d.Request}}
-	case *events.RightsClosed:
-		return []refKey{{refRight, c, d.Request}}
 	}
 	return nil
 }
