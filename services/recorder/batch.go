@@ -2,7 +2,6 @@ package recorder
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"go.uber.org/zap"
@@ -250,13 +249,8 @@ func (r *Recorder) append(ctx context.Context, part []*item) error {
 	}
 	r.horizon.begin()
 	placed, err := r.cfg.Ledger.Append(ctx, entries)
-	settled := err == nil
 	var fatal error
-	for n, i := range part {
-		if n >= len(placed) {
-			settled = false
-			break
-		}
+	for n, i := range part[:min(len(part), len(placed))] {
 		p := &placed[n]
 		switch {
 		case p.Err == nil:
@@ -265,12 +259,17 @@ func (r *Recorder) append(ctx context.Context, part []*item) error {
 			if err == nil {
 				err = p.Err
 			}
-			settled = settled && !errors.Is(p.Err, ledger.ErrAmbiguous)
 		case fatal == nil:
 			fatal = p.Err
 		}
 	}
-	r.horizon.end(settled)
+	if err == nil && len(placed) < len(part) {
+		err = fmt.Errorf("%d of %d entries have an outcome: %w", len(placed), len(part), ledger.ErrAmbiguous)
+	}
+	// An entry that is refused for now may have been stored by the try before,
+	// of which the answer was lost: only a success, or a refusal for good,
+	// settles it.
+	r.horizon.end(err == nil)
 	if err == nil {
 		err = fatal
 	}
