@@ -1,0 +1,60 @@
+package scenario
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/assenso/assenso/schemas/scenarios"
+)
+
+// files puts a scenario text beside the repository's fixtures.
+func files(t testing.TB, text string) fstest.MapFS {
+	t.Helper()
+	fixtures, err := scenarios.Files.ReadFile("fixtures.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fstest.MapFS{"x.yaml": {Data: []byte(text)}, "fixtures.yaml": {Data: fixtures}}
+}
+
+func loadText(t testing.TB, text string) []*Scenario {
+	t.Helper()
+	list, err := LoadFS(files(t, text), "x.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func TestAnIllFormedFileNamesFileLineAndReason(t *testing.T) {
+	for name, c := range map[string]struct {
+		text   string
+		line   int
+		reason string
+	}{
+		"unknown key of a scenario":  {"scenarios:\n  - id: a\n    evnts: []\n", 3, "evnts"},
+		"unknown key of an event":    {"scenarios:\n  - id: a\n    events:\n      - {type: list.retired, at: \"2026-03-01\", dat: {}}\n", 4, "dat"},
+		"unknown type":               {"scenarios:\n  - id: a\n    events:\n      - {type: list.burnt, at: \"2026-03-01\"}\n", 4, "list.burnt"},
+		"unknown fixture":            {"scenarios:\n  - id: a\n    use: [nothing]\n", 2, "nothing"},
+		"missing time":               {"scenarios:\n  - id: a\n    events:\n      - {type: list.retired}\n", 4, "at: missing"},
+		"ill time":                   {"scenarios:\n  - id: a\n    attempts:\n      - {at: \"2026-03-01 25:00\"}\n", 4, "at:"},
+		"expectation of no attempt":  {"scenarios:\n  - id: a\n    expect:\n      a1: {gate: allow}\n", 4, "no such attempt"},
+		"unknown kind":               {"scenarios:\n  - id: a\n    expect: {objects: [\"LED-02 o SURE\"]}\n", 3, "SURE"},
+		"twice the same id":          {"scenarios:\n  - id: a\n  - id: a\n", 3, "twice"},
+		"unknown value of a channel": {"scenarios:\n  - id: a\n    attempts: [{at: \"2026-03-01\", channel: pigeon}]\n", 3, "pigeon"},
+		"no YAML at all":             {"scenarios: [", 1, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := LoadFS(files(t, c.text), "x.yaml")
+			var located *FileError
+			if !errors.As(err, &located) {
+				t.Fatalf("error = %v, want a FileError", err)
+			}
+			if located.File != "x.yaml" || located.Line != c.line || !strings.Contains(located.Reason, c.reason) {
+				t.Errorf("error = %v, want x.yaml line %d about %q", err, c.line, c.reason)
+			}
+		})
+	}
+}
