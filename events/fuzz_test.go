@@ -60,6 +60,7 @@ func FuzzValidate(f *testing.F) {
 
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"data":{"grant":"g","reason":"fake"},"id":"i","source":"s","time":"2026-03-04T08:00:00.000Z","type":"consent.invalidated.v1"}`))
+	f.Add([]byte(`{"data":{"Channels":["sms"],"channelſ":[],"\\u0063hannels":["*"]},"id":"i","source":"s","time":"2026-03-04T08:00:00.000Z","type":"consent.revoked.v1"}`))
 	f.Add([]byte(`{"data":{"purposes":[7]},"id":"i","source":"s","time":"2026-03-04T08:00:00.000Z","type":"consent.granted.v1"}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		e, err := Decode(body)
@@ -92,6 +93,7 @@ func FuzzParseInstant(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
+		sameAsStandardLibrary(t, s)
 		i, err := ParseInstant(s)
 		if err != nil {
 			return

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -156,6 +157,28 @@ func TestEveryCode(t *testing.T) {
 		{"personal_data_in_log", "data.note", env("list.activated", "", `"list":"L","note":"192.0.2.1"`)},
 		{"personal_data_in_log", "data.phone", env("list.activated", "", `"list":"L","phone":"+393401234567"`)},
 		{"personal_data_in_log", "id", strings.Replace(env("list.activated", "", `"list":"L"`), `"id":"i"`, `"id":"a@b.it"`, 1)},
+		{"source_invalid", "source", strings.Replace(env("list.activated", "", `"list":"L"`), `"source":"s"`, `"source":"società"`, 1)},
+		{"id_invalid", "id", strings.Replace(env("list.activated", "", `"list":"L"`), `"id":"i"`, `"id":"a\u0000"`, 1)},
+		{"field_type", "id", strings.Replace(env("list.activated", "", `"list":"L"`), `"id":"i"`, `"id":7`, 1)},
+		{"time_invalid", "time", strings.Replace(env("list.activated", "", `"list":"L"`), `10:00:00Z`, `10:00:00,5Z`, 1)},
+		{"cli_invalid", "data.cli", env("call.concluded", "", call+`,"cli":""`)},
+		{"cli_invalid", "data.clis[1]", env("caller_id.declared", "", `"holder":"P","from":"2026-01-01","clis":["+390844100100","x@example.org"]`)},
+		{"field_type", "data.removed", env("list.screened", "", `"list":"L","removed":1.5`)},
+		{"field_type", "data.positions", env("decision.batch_issued", "", `"batch":"B","count":0,"root":"`+strings.Repeat("a", 64)+`","allow":0,"warn":0,"block":0,"pack":"p","expires_at":"2026-03-01T10:00:00Z","positions":{"LEDGER_00":-1}`)},
+		{"count_mismatch", "data", env("decision.batch_issued", "", `"batch":"B","count":1,"root":"`+strings.Repeat("a", 64)+`","allow":0,"warn":0,"block":0,"pack":"p","expires_at":"2026-03-01T10:00:00Z","positions":{}`)},
+		{"personal_data_in_log", "data.recipient", env("list.transferred", "", `"list":"L","recipient":"192.0.2.1"`)},
+		{"personal_data_in_log", "data.cli", env("list.activated", "", `"list":"L","cli":"x@example.org"`)},
+		{"personal_data_in_log", "data.extra[0].deep", env("list.activated", "", `"list":"L","extra":[{"deep":"+393401234567"}]`)},
+		{"personal_data_in_log", "data", env("list.activated", "", `"list":"L","x@example.org":true`)},
+		{"personal_data_in_log", "data.vetting", env("list.acquired", "", `"list":"L","vetting":{"x@example.org":true}`)},
+		{"personal_data_in_log", "campaign", strings.Replace(env("list.activated", "", `"list":"L"`), `"K"`, `"2001:db8::1"`, 1)},
+		{"personal_data_in_log", "controller", strings.Replace(env("list.activated", "", `"list":"L"`), `"A"`, `"192.0.2.1"`, 1)},
+		{"personal_data_in_log", "data.data.evidence", env("event.corrected", "", `"target":{"source":"s","id":"i"},"action":"amend","reason":"r","data":{"evidence":{"name":"Rossi"}}`)},
+		{"personal_data_in_log", "data.data.note", env("event.corrected", "", `"target":{"source":"s","id":"i"},"action":"amend","reason":"r","data":{"cli":"+390844100100","note":"x@example.org"}`)},
+		{"personal_data_in_log", "data.reason", env("event.corrected", "", `"target":{"source":"s","id":"i"},"action":"void","reason":"+393401234567"`)},
+		{"field_missing", "data.lists[0]", strings.Replace(env("campaign.opened", "", `"purpose":"marketing","channels":["sms"],"sector":"energy","lists":[""],"clis":[]`), "x", "x", 1)},
+		{"field_missing", "data.target.id", env("event.corrected", "", `"target":{"source":"s"},"action":"void","reason":"r"`)},
+		{"correction_invalid", "data.data", env("event.corrected", "", `"target":{"source":"s","id":"i"},"action":"amend","reason":"r","data":{}`)},
 		{"correction_invalid", "data.data", env("event.corrected", "", `"target":{"source":"s","id":"i"},"action":"amend","reason":"r"`)},
 		{"correction_invalid", "data.data.phone", env("event.corrected", "", `"target":{"source":"s","id":"i"},"action":"amend","reason":"r","data":{"phone":"340"}`)},
 	}
@@ -165,6 +188,87 @@ func TestEveryCode(t *testing.T) {
 		if len(codes) != 1 || codes[0] != want {
 			t.Errorf("got %v, want [%s]\n%s", codes, want, c.body)
 		}
+	}
+}
+
+// What the contract accepts though it looks odd.
+func TestAccepted(t *testing.T) {
+	bodies := []string{
+		strings.Replace(validGrant, `"sourceseq":41`, `"sourceseq":4.1e1`, 1),
+		strings.Replace(validGrant, `"purposes"`, `"purposes_in_control":2.0,"purposes"`, 1),
+		strings.Replace(validGrant, `"purposes"`, `"from":"2026-02-02","to":"2026-02-01","purposes"`, 1),
+		strings.Replace(validGrant, `"purposes"`, `"cli":"+390844100100","Purposes":7,"purposes"`, 1),
+		strings.Replace(validGrant, `"g-100"`, `"`+strings.Repeat("é", 128)+`"`, 1),
+		strings.Replace(validGrant, "2026-01-10T12:00:00+01:00", "2026-03-10T12:15:00Z", 1),
+		strings.Replace(validGrant, `"purposes"`, `"valid_to":"2026-01-10","notice":null,"purposes"`, 1),
+		strings.Replace(validGrant, `"sourceseq":41`, `"subject":"nonsense","recordedtime":"x","targetsubject":7`, 1),
+	}
+	for _, body := range bodies {
+		s, codes := validateText(t, body)
+		if len(codes) > 0 {
+			t.Errorf("faults %v\n%s", codes, body)
+			continue
+		}
+		r, fault := s.Record(ContactKey{1}, ContactKey{})
+		if fault != nil {
+			t.Fatal(fault)
+		}
+		if e, err := Decode(r.Stamp(testNow)); err != nil || e.Data.(*ConsentGranted).Purposes != PurposeMarketing.Bit() {
+			t.Errorf("%v: %s", err, r.Stamp(testNow))
+		}
+	}
+}
+
+// Faults stand in the order of events.md 6: envelope, type, family, contact,
+// fields, cross-field.
+func TestOrderOfFaults(t *testing.T) {
+	body := `{"specversion":"2","id":"x@example.org","source":" ","type":"call.concluded.v1","time":"2027-03-01T10:00:00Z","receivedtime":"2027-02-01T10:00:00Z","controller":"-","sourceseq":-1,
+	 "data":{"phone":"340","dialled_at":"2027-03-01T10:00:00Z","released_at":"2026-03-01T09:00:00Z","purpose":"profiling","channel":"*","cli":"12","grant":7,"note":"192.0.2.1"}}`
+	_, faults := Validate([]byte(body), ValidateOptions{Now: testNow, Family: FamilyGrants, Normalise: testNormalise})
+	want := "specversion_unsupported specversion,source_invalid source,received_before_time receivedtime,time_in_future time,time_in_future receivedtime,controller_invalid controller,campaign_missing campaign,sequence_invalid sourceseq,personal_data_in_log id," +
+		"family_mismatch type,country_missing data.country," +
+		"value_unknown data.purpose,value_unknown data.channel,cli_invalid data.cli,field_type data.grant,field_missing data.disposition,personal_data_in_log data.note," +
+		"sequence_of_call_invalid data.released_at"
+	var got []string
+	for _, f := range faults {
+		got = append(got, f.Code+" "+f.Field)
+		if f.Error() != f.Code+" at "+f.Field+": "+f.Hint {
+			t.Errorf("error text %q", f.Error())
+		}
+	}
+	if strings.Join(got, ",") != want {
+		t.Errorf("got  %s\nwant %s", strings.Join(got, ","), want)
+	}
+}
+
+// Services of the ledger send the contact key; for everybody else subject is an
+// ignored attribute.
+func TestSubjectInsteadOfPhone(t *testing.T) {
+	body := []byte(`{"specversion":"1.0","id":"a","source":"feed","type":"suppression.acknowledged.v1","time":"2026-03-01T10:00:00Z","controller":"A","subject":"3f0c9a5d1e7744b2a0c6d2f1908b7e55","data":{"opposition":"o-12","processor":"P1"}}`)
+	s, faults := Validate(body, ValidateOptions{Normalise: testNormalise, AllowSubject: true})
+	if len(faults) > 0 || s.Subject.String() != "3f0c9a5d1e7744b2a0c6d2f1908b7e55" {
+		t.Errorf("subject %s, %v", s.Subject, faults)
+	}
+	if s, faults = Validate(body, ValidateOptions{Normalise: testNormalise}); len(faults) > 0 || !s.Subject.IsZero() {
+		t.Errorf("a stranger's subject was taken: %s, %v", s.Subject, faults)
+	}
+	bad := []byte(strings.Replace(string(body), "3f0c", "+39 3", 1))
+	if _, faults = Validate(bad, ValidateOptions{Normalise: testNormalise, AllowSubject: true}); len(faults) != 1 || faults[0].Field != "subject" || faults[0].Code != "field_type" {
+		t.Errorf("a bad subject: %v", faults)
+	}
+}
+
+// A number never comes out of a Phone by printing.
+func TestPhoneHidesItsNumber(t *testing.T) {
+	p := NewPhone("+393401234567", LineMobile)
+	s := &Submission{Phone: p}
+	for _, text := range []string{fmt.Sprint(p), fmt.Sprintf("%v %+v %#v %s %q", p, p, p, p, p), fmt.Sprintf("%v %+v", s, s), fmt.Sprintf("%x", p)} {
+		if strings.Contains(text, "340123") || strings.Contains(text, "333430") {
+			t.Errorf("the number shows: %s", text)
+		}
+	}
+	if p.E164() != "+393401234567" || p.Line() != LineMobile {
+		t.Error("the accessors lie")
 	}
 }
 

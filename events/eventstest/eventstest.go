@@ -53,8 +53,9 @@ func LineOf(e164 string) events.Line {
 
 // Generator makes random valid events. It is not safe for concurrent use.
 type Generator struct {
-	rnd *rand.Rand
-	n   int
+	rnd  *rand.Rand
+	n    int
+	fill filling
 	// Contacts is how many numbers occur (default 50).
 	Contacts int
 	// Controllers lists the controllers that occur.
@@ -63,6 +64,15 @@ type Generator struct {
 	Start events.Instant
 	Span  int64 // microseconds
 }
+
+// filling says which optional fields a made event bears.
+type filling uint8
+
+const (
+	fillSome filling = iota // each by chance
+	fillAll
+	fillNone
+)
 
 // NewGenerator returns a generator of the quarter that ends with March 2026.
 func NewGenerator(seed uint64) *Generator {
@@ -122,6 +132,27 @@ func (g *Generator) Envelope(t events.Type) map[string]any {
 	return env
 }
 
+// Full returns a valid submission of t that bears every field of the contract,
+// evidence included, with every boolean true.
+func (g *Generator) Full(t events.Type) map[string]any {
+	g.fill = fillAll
+	defer func() { g.fill = fillSome }()
+	env := g.Envelope(t)
+	env["sourceseq"] = g.n
+	env["campaign"] = "K-A"
+	env["data"].(map[string]any)["evidence"] = map[string]any{"ip": "192.0.2.7", "email": "x@example.org"}
+	return env
+}
+
+// Minimal returns a valid submission of t with the required fields only.
+func (g *Generator) Minimal(t events.Type) map[string]any {
+	g.fill = fillNone
+	defer func() { g.fill = fillSome }()
+	env := g.Envelope(t)
+	delete(env, "receivedtime")
+	return env
+}
+
 // Recorded returns a recorded event of t and its stored bytes.
 func (g *Generator) Recorded(t events.Type) (events.Event, []byte) {
 	s, faults := events.Validate(g.Submission(t), events.ValidateOptions{Normalise: Normalise})
@@ -144,7 +175,10 @@ func (g *Generator) Recorded(t events.Type) (events.Event, []byte) {
 	return e, body
 }
 
-func (g *Generator) maybe() bool { return g.rnd.IntN(2) == 0 }
+func (g *Generator) maybe() bool {
+	chance := g.rnd.IntN(2) == 0
+	return g.fill == fillAll || (g.fill == fillSome && chance)
+}
 
 func (g *Generator) controller() string { return g.Controllers[g.rnd.IntN(len(g.Controllers))] }
 
@@ -162,11 +196,17 @@ func (g *Generator) consistent(t events.Type, env, data map[string]any, at event
 	switch t {
 	case events.TypeConsentGranted:
 		delete(data, "valid_to")
+		if g.fill == fillAll {
+			data["valid_to"] = events.DateOf(at, events.Rome).String()
+		}
 	case events.TypeCallConcluded:
 		data["dialled_at"] = at.String()
 		end := at
 		delete(data, "agent_connected_at")
 		if data["answered_at"] != nil {
+			if g.fill == fillAll {
+				data["agent_connected_at"] = at.Add(6_000_000_000).String()
+			}
 			data["answered_at"] = at.Add(5_000_000_000).String()
 			data["released_at"] = at.Add(65_000_000_000).String()
 			end = at.Add(65_000_000_000)
@@ -179,12 +219,21 @@ func (g *Generator) consistent(t events.Type, env, data map[string]any, at event
 		for _, n := range []string{"submitted", "clear", "opposed", "selective", "invalid"} {
 			delete(data, n)
 		}
+		if g.fill == fillAll {
+			data["submitted"], data["clear"], data["opposed"], data["selective"], data["invalid"] = 10, 4, 3, 2, 1
+		}
 	case events.TypeDecisionBatchIssued:
 		data["allow"], data["warn"], data["block"], data["count"] = 3, 2, 1, 6
 	case events.TypeEventCorrected:
 		data["target"] = map[string]any{"source": fmt.Sprintf("source-%d.example", g.rnd.IntN(4)), "id": fmt.Sprintf("e-%d", 1+g.rnd.IntN(g.n))}
+		if g.fill == fillAll {
+			data["action"] = "amend"
+		}
 		if data["action"] == "amend" {
 			data["data"] = map[string]any{"medium": "web"}
+			if g.fill == fillAll {
+				data["new_time"] = at.String()
+			}
 		} else {
 			delete(data, "data")
 			delete(data, "new_time")
@@ -192,6 +241,9 @@ func (g *Generator) consistent(t events.Type, env, data map[string]any, at event
 	}
 	if roc, ok := data["roc"].(map[string]any); ok {
 		delete(roc, "to")
+		if g.fill == fillAll {
+			roc["to"] = roc["from"]
+		}
 	}
 }
 
