@@ -72,7 +72,13 @@ var Table = []Rule{
 	{Package: "services/intake", Says: "is the queue before the log as a port", Not: []Ban{
 		{Packages: []string{"services/view", "services/rules", "services/ledger"}, Why: oneWay},
 	}},
-	{Package: "services/codec", Not: []Ban{{Packages: stages, Why: leaf}}},
+	{Package: "services/codec", Says: "decodes recorded events fast", Not: []Ban{{Packages: stages, Why: leaf}}},
+	{Package: "services/numbers", Says: "turns telephone numbers as people write them into E.164", Not: []Ban{
+		{Packages: stages, Why: leaf}, {Standard: inputOutput, Why: pure},
+	}},
+	{Package: "services/demo", Says: "invents a call centre's day", Not: []Ban{
+		{Packages: stages, Why: "it is input: what the house makes of it must not colour it"}, {Packages: []string{"services/rules", "services/ledger", "services/view"}, Why: "it is input: what the house makes of it must not colour it"},
+	}},
 	{Package: "services/imports", Says: "reads CSV, XLSX and NDJSON files into submissions", Not: []Ban{
 		{Packages: []string{"services/ledger", "services/view"}, Why: oneWay}, {Module: natsClient, Why: "a file takes the same door as a CRM"}, {Module: natsServer, Why: "a file takes the same door as a CRM"},
 	}},

@@ -1,0 +1,322 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/events/eventstest"
+)
+
+var now = events.InstantOf(time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC))
+
+// stored makes the ledger's form of a submission.
+func stored(t *testing.T, s submission) []byte {
+	t.Helper()
+	valid, faults := events.Validate(s.body, events.ValidateOptions{Now: now, Normalise: eventstest.Normalise})
+	if len(faults) > 0 {
+		t.Fatalf("%s is no valid submission: %v\n%s", name(s.identity), faults, s.body)
+	}
+	var key events.ContactKey
+	if e164 := valid.Phone.E164(); e164 != "" {
+		key = eventstest.Key(e164)
+	}
+	r, fault := valid.Record(key, events.ContactKey{})
+	if fault != nil {
+		t.Fatal(fault)
+	}
+	return r.Stamp(now)
+}
+
+func TestTheWorldIsValidAndTheSameForASeed(t *testing.T) {
+	w, kinds := world{seed: 7, contacts: 20}, map[string]int{}
+	list := append(w.opening(), w.markers()...)
+	for n := range 2000 {
+		s := w.next(n%3, n)
+		if again := w.next(n%3, n); string(again.body) != string(s.body) {
+			t.Fatalf("event %d is another the second time", n)
+		}
+		list = append(list, s)
+	}
+	for _, s := range list {
+		_, _, mark, err := read(stored(t, s))
+		if err != nil || mark != s.mark {
+			t.Fatalf("%s: mark %q (%v), want %q", name(s.identity), mark, err, s.mark)
+		}
+		_, kind, err := events.Peek(s.body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kinds[string(kind.Family())]++
+	}
+	for _, f := range events.Families {
+		if kinds[string(f)] == 0 {
+			t.Errorf("no event of the family %s", f)
+		}
+	}
+}
+
+func TestTheWorldRepeatsAndContradictsItself(t *testing.T) {
+	w := world{seed: 7, contacts: 20}
+	bodies, marks := map[string]int{}, map[events.Identity]map[string]bool{}
+	for n := range 3000 {
+		s := w.next(0, n)
+		bodies[string(s.body)]++
+		if marks[s.identity] == nil {
+			marks[s.identity] = map[string]bool{}
+		}
+		marks[s.identity][s.mark] = true
+	}
+	repeated, contradicted := 0, 0
+	for _, n := range bodies {
+		repeated += n - 1
+	}
+	for _, m := range marks {
+		contradicted += len(m) - 1
+	}
+	if repeated < 20 || contradicted < 10 {
+		t.Errorf("%d repeated, %d contradicted of 3000, want some of each", repeated, contradicted)
+	}
+}
+
+// history sends some events and returns the book and the ledger of a program
+// that did everything right.
+func history(t *testing.T) (*book, []record) {
+	t.Helper()
+	w, b := world{seed: 3, contacts: 5}, newBook()
+	var records []record
+	for n := range 40 {
+		s := w.invent(0, n, "")
+		b.sent(s)
+		at := place{"LEDGER_00", uint64(n + 1)}
+		it := item{Source: s.identity.Source, ID: s.identity.ID, Result: "recorded", Stream: at.stream, Sequence: at.sequence}
+		if n%4 == 0 {
+			it = item{Source: it.Source, ID: it.ID, Result: "accepted"}
+		}
+		if settled, err := b.answered(s, it); !settled || err != nil {
+			t.Fatalf("answer to %s: %v %v", name(s.identity), settled, err)
+		}
+		records = append(records, record{at, stored(t, s)})
+	}
+	return b, records
+}
+
+func TestAWholeLedgerPassesAndEachFaultIsFound(t *testing.T) {
+	stranger := world{seed: 9, contacts: 5}.event("stranger", "x", events.TypeListScreened, day, "A", "", `{"list":"L-A"}`)
+	for _, c := range []struct {
+		name   string
+		change func(r []record) []record
+		want   string // "" = no fault
+		copies int
+	}{
+		{"as it should be", func(r []record) []record { return r }, "", 0},
+		{"an event twice", func(r []record) []record { return append(r, record{place{"LEDGER_00", 41}, r[3].body}) }, "", 1},
+		{"a recorded event lost", func(r []record) []record { return slices.Delete(r, 1, 2) }, "was acknowledged and is not in the ledger", 0},
+		{"an accepted event lost", func(r []record) []record { return slices.Delete(r, 4, 5) }, "was acknowledged and is not in the ledger", 0},
+		{"a receipt that lied", func(r []record) []record { r[1].place, r[2].place = r[2].place, r[1].place; return r }, "which holds", 0},
+		{"a stranger", func(r []record) []record { return append(r, record{place{"LEDGER_REF", 1}, stored(t, stranger)}) }, "which nobody sent", 0},
+		{"rubbish", func(r []record) []record { return append(r, record{place{"LEDGER_REF", 1}, []byte("{")}) }, "decode", 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b, records := history(t)
+			a := b.check(c.change(records))
+			faults := strings.Join(a.faults, "\n")
+			if c.want == "" && faults != "" || !strings.Contains(faults, c.want) {
+				t.Errorf("faults %q, want %q", faults, c.want)
+			}
+			if a.copies != c.copies {
+				t.Errorf("%d copies, want %d", a.copies, c.copies)
+			}
+		})
+	}
+}
+
+func TestCopiesDoNotChangeStates(t *testing.T) {
+	b, records := history(t)
+	once, err := b.check(records).states(now)
+	if err != nil || len(once) == 0 {
+		t.Fatalf("%d states: %v", len(once), err)
+	}
+	for i := range records[:10] {
+		records = append(records, record{place{"LEDGER_00", uint64(41 + i)}, records[i].body})
+	}
+	twice, err := b.check(records).states(now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(once, twice); d != "" {
+		t.Errorf("copies changed states (-once +twice):\n%s", d)
+	}
+}
+
+func TestDifferencesAreNamed(t *testing.T) {
+	got := differences("state", map[string]string{"a": "same", "b": "one", "c": "x"}, map[string]string{"a": "same", "b": "ore", "d": "y"})
+	want := []string{"state of b differs from byte 1 on", "state of c is missing", "state of d is there and should not be"}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("differences (-want +got):\n%s", d)
+	}
+}
+
+// door is a gateway that takes every event and now and then dies: before it
+// took a request, or after it took it and before it answered.
+type door struct {
+	mu       sync.Mutex
+	random   *rand.Rand
+	sequence uint64
+	taken    map[string]uint64
+	copies   int
+}
+
+func (d *door) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	luck := d.random.IntN(10)
+	if luck == 0 {
+		panic(http.ErrAbortHandler)
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
+	stream := strings.HasSuffix(r.Header.Get("Content-Type"), "ndjson")
+	text := string(body)
+	if stream {
+		text = "[" + strings.Join(strings.Split(strings.TrimSpace(text), "\n"), ",") + "]"
+	}
+	var list []struct{ ID, Source string }
+	if json.Unmarshal([]byte(text), &list) != nil {
+		http.Error(w, "{}", http.StatusBadRequest)
+		return
+	}
+	items := make([]map[string]any, 0, len(list))
+	for _, e := range list {
+		key := e.Source + "/" + e.ID
+		if d.taken[key] == 0 {
+			d.sequence++
+			d.taken[key] = d.sequence
+		} else {
+			d.copies++
+		}
+		items = append(items, map[string]any{"source": e.Source, "id": e.ID, "result": "recorded", "stream": "LEDGER_00", "sequence": d.taken[key]})
+	}
+	if luck == 1 {
+		panic(http.ErrAbortHandler)
+	}
+	if !stream {
+		_ = json.NewEncoder(w).Encode(map[string]any{"results": items}) // the sender is gone if this fails
+		return
+	}
+	for i, it := range items {
+		if luck == 2 && i == len(items)/2 {
+			panic(http.ErrAbortHandler)
+		}
+		_ = json.NewEncoder(w).Encode(it)
+	}
+}
+
+func TestSendersKeepIdentityUntilAllIsAcknowledged(t *testing.T) {
+	d := &door{random: rand.New(rand.NewPCG(1, 1)), taken: map[string]uint64{}}
+	server := httptest.NewServer(d)
+	server.Config.ErrorLog = nil
+	defer server.Close()
+	p := plan{workers: 2, batch: 20, limit: time.Minute}
+	crew := newCrew(world{seed: 5, contacts: 10}, server.URL, p)
+	for n := range 30 {
+		batch := make([]submission, p.batch)
+		for i := range batch {
+			batch[i] = crew.world.invent(0, n*p.batch+i, "")
+		}
+		if err := crew.deliver(t.Context(), batch, forms[n%2]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := crew.book.acknowledged(); got != 600 || len(d.taken) != 600 {
+		t.Errorf("%d acknowledged, %d taken, want 600 of each", got, len(d.taken))
+	}
+	if d.copies == 0 || crew.book.resent == 0 {
+		t.Errorf("nothing was sent twice (%d, %d): the door never died in the middle", d.copies, crew.book.resent)
+	}
+}
+
+func TestAnswersThatNoValidEventMayGetStopASender(t *testing.T) {
+	w := world{seed: 5, contacts: 10}
+	s := w.invent(0, 1, "")
+	for _, it := range []item{
+		{Source: s.identity.Source, ID: s.identity.ID, Result: "rejected"},
+		{Source: s.identity.Source, ID: "other", Result: "recorded", Stream: "LEDGER_00", Sequence: 1},
+		{Source: s.identity.Source, ID: s.identity.ID, Result: "recorded"},
+	} {
+		b := newBook()
+		b.sent(s)
+		if _, err := b.answered(s, it); err == nil {
+			t.Errorf("the answer %+v was taken", it)
+		}
+	}
+}
+
+func TestTheCopyLeavesTheViewsOutAndKeepsModes(t *testing.T) {
+	from, to := t.TempDir(), filepath.Join(t.TempDir(), "copy")
+	for path, mode := range map[string]os.FileMode{"view.db": 0o600, "view.db-wal": 0o600, "pepper": 0o600, "nats/x": 0o640} {
+		full := filepath.Join(from, path)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(full), 0o700), os.WriteFile(full, []byte(path), mode)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := copyWithoutViews(to, from); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	err := filepath.WalkDir(to, func(path string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() {
+			info, _ := d.Info()
+			got = append(got, fmt.Sprintf("%s %o", strings.TrimPrefix(path, to+"/"), info.Mode()))
+		}
+		return err
+	})
+	if d := cmp.Diff([]string{"nats/x 640", "pepper 600"}, got); d != "" || err != nil {
+		t.Errorf("copied (-want +got) %v:\n%s", err, d)
+	}
+	if err := copyWithoutViews(filepath.Join(t.TempDir(), "again"), to); err == nil {
+		t.Error("a folder without views was copied: the rebuild would prove nothing")
+	}
+}
+
+func TestAProgramThatEndsByItselfIsReported(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "program")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\necho the disk is full >&2\nexit 3\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	p, err := newProgram(path, t.TempDir(), 10*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.start(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.ready(t.Context()); err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), "the disk is full") {
+		t.Errorf("error %v, want the exit code and what the program said", err)
+	}
+}
+
+func TestArgumentsAreChecked(t *testing.T) {
+	for _, args := range [][]string{{"-cycles=0"}, {"-batch=1001"}, {"-workers=0"}, {"stray"}} {
+		if _, err := parse(args); err == nil {
+			t.Errorf("%q was taken", args)
+		}
+	}
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/view/sqliteview"
+)
+
+// verify holds the ledger against the book, and the live answers against the
+// ledger and against a house that has nothing but the ledger and the vault.
+func verify(ctx context.Context, server *program, crew *crew, p plan, until events.Instant, out io.Writer) error {
+	live, err := asker{server.base, p.limit}.ask(ctx, crew.world, until)
+	if err != nil {
+		return fmt.Errorf("ask the survivor: %w", err)
+	}
+	if err := server.finish(); err != nil {
+		return err
+	}
+	records, err := readLedger(ctx, server.data)
+	if err != nil {
+		return err
+	}
+	audit := crew.book.check(records)
+	faults := audit.faults
+	folded, err := audit.states(until)
+	if err != nil {
+		return err
+	}
+	faults = append(faults, differences("the state", folded, live.states)...)
+	for campaign, want := range audit.calls {
+		got, err := attempts(live.reports[campaign])
+		if err != nil {
+			return fmt.Errorf("report of %s: %w", campaign, err)
+		}
+		if got != want {
+			faults = append(faults, fmt.Sprintf("the report of %s counts %d calls, the ledger holds %d", campaign, got, want))
+		}
+	}
+	rebuilt, err := rebuild(ctx, server, crew.world, p, until)
+	if err != nil {
+		return fmt.Errorf("rebuild: %w", err)
+	}
+	faults = append(faults, differences("the rebuilt report", live.reports, rebuilt.reports)...)
+	faults = append(faults, differences("the rebuilt state", live.states, rebuilt.states)...)
+	fmt.Fprintf(out, "ledger: %d events, %d of them copies that readers skip; %d contacts, %d reports compared\n",
+		audit.events, audit.copies, len(folded), len(live.reports))
+	if len(faults) > 0 {
+		shown := faults[:min(len(faults), 20)]
+		return fmt.Errorf("%d faults:\n  %s", len(faults), strings.Join(shown, "\n  "))
+	}
+	fmt.Fprintln(out, "everything acknowledged is in the ledger, once in effect; states equal the fold, reports equal the rebuild")
+	return nil
+}
+
+// rebuild copies the data folder without the views and asks a house that
+// starts on it.
+func rebuild(ctx context.Context, server *program, w world, p plan, until events.Instant) (got answers, err error) {
+	folder := filepath.Join(p.data, "rebuilt")
+	if err := copyWithoutViews(folder, server.data); err != nil {
+		return got, fmt.Errorf("copy the data folder: %w", err)
+	}
+	second, err := newProgram(p.program, folder, p.limit)
+	if err != nil {
+		return got, err
+	}
+	defer func() { err = errors.Join(err, second.close()) }()
+	if err := second.start(ctx); err != nil {
+		return got, err
+	}
+	if err := second.ready(ctx); err != nil {
+		return got, err
+	}
+	if got, err = (asker{second.base, p.limit}).ask(ctx, w, until); err != nil {
+		return got, err
+	}
+	return got, second.finish()
+}
+
+// copyWithoutViews copies a data folder with its modes (the program refuses
+// keys that others may read) and leaves the read models out.
+func copyWithoutViews(to, from string) error {
+	left := 0
+	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		switch {
+		case d.IsDir():
+			return os.MkdirAll(filepath.Join(to, rel), info.Mode().Perm())
+		case strings.HasPrefix(rel, sqliteview.File):
+			left++
+			return nil
+		case !info.Mode().IsRegular():
+			return nil
+		}
+		body, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, rel), body, info.Mode().Perm())
+	})
+	if err == nil && left == 0 {
+		return fmt.Errorf("there is no %s to leave out: the rebuild would prove nothing", sqliteview.File)
+	}
+	return err
+}
+
+// attempts reads how many calls a report counts.
+func attempts(report string) (int, error) {
+	var r struct {
+		Header struct {
+			Attempts *int `json:"attempts"`
+		} `json:"header"`
+	}
+	if err := json.Unmarshal([]byte(report), &r); err != nil {
+		return 0, err
+	}
+	if r.Header.Attempts == nil {
+		return 0, errors.New("header.attempts is missing")
+	}
+	return *r.Header.Attempts, nil
+}
