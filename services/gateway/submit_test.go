@@ -260,7 +260,10 @@ func TestElementsOfBrokenArrays(t *testing.T) {
 		{`[1,{"a":[}]`, []string{"1", `{"a":[}]`}, true},
 		{`[1,{"a":1`, []string{"1", `{"a":1`}, true},
 		{`[1] tail`, []string{"1", "tail"}, true},
-		{`[`, []string{""}, true},
+		{`[`, nil, true},
+		{`[{"id":,` + "\n" + event("a") + `,` + event("b") + `]`, []string{`{"id":`, event("a"), event("b")}, true},
+		{`[` + event("a") + `,{"data":{"x":[{"y":1},{"z":2},` + event("b") + `,"t"]`, []string{event("a"), `{"data":{"x":[{"y":1},{"z":2}`, event("b"), `"t"`}, true},
+		{`[` + event("a") + `,{"id":"unclosed, ` + event("b") + `]`, []string{event("a"), `{"id":"unclosed`, event("b")}, true},
 	} {
 		got, ok := elements([]byte(c.in))
 		var text []string

@@ -3,28 +3,238 @@ package house
 import (
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/schemas/packs/it"
+	"github.com/assenso/assenso/services/access"
+	"github.com/assenso/assenso/services/embedded"
+	"github.com/assenso/assenso/services/gateway"
+	"github.com/assenso/assenso/services/inquiry"
+	"github.com/assenso/assenso/services/intake/natsintake"
+	"github.com/assenso/assenso/services/ledger"
+	"github.com/assenso/assenso/services/recorder"
+	"github.com/assenso/assenso/services/rules"
+	"github.com/assenso/assenso/services/vault/sqlvault"
+	"github.com/assenso/assenso/services/view"
+	"github.com/assenso/assenso/services/view/sqliteview"
+	"github.com/assenso/assenso/services/worker"
 )
 
-// Options are the surroundings of a house.
+// Options are the surroundings of a house. Only Log is required.
 type Options struct {
 	Log *zap.Logger
-	// Clock is the one clock of recorders, beats, gateway and projections; nil
-	// = the wall clock.
+	// Clock is the one clock of recorders, ledger, beats, gateway and
+	// projections; nil = the wall clock.
 	Clock func() events.Instant
+	// Metrics collects everybody's; nil = a registry of its own.
+	Metrics *prometheus.Registry
+	// Access decides who may ask; nil = this machine only.
+	Access access.Policy
+	// Ledger is the log to use; nil = that of the broker.
+	Ledger ledger.Ledger
 }
 
-// House is a running set of services.
-type House struct{}
+// House is a set of services that work together. Make one with Open.
+type House struct {
+	cfg     Config
+	log     *zap.Logger
+	clock   func() events.Instant
+	metrics *prometheus.Registry
+	access  access.Policy
 
-// Open wires the services.
-func Open(context.Context, Config, Options) (*House, error) { return nil, errors.New("not wired") }
+	broker     *embedded.Server // nil when it runs elsewhere
+	conn       *nats.Conn       // commands
+	bulk       *nats.Conn       // bulk reading
+	js         jetstream.JetStream
+	ledger     ledger.Ledger
+	vault      *sqlvault.Vault
+	view       *sqliteview.Store
+	intake     *natsintake.Intake
+	leases     *worker.Leases
+	rejects    *recorder.Rejects
+	parked     *recorder.Parked
+	recorders  map[events.Family]*recorder.Recorder
+	engine     *rules.Engine
+	desk       *inquiry.Desk
+	reports    *Reports
+	listener   net.Listener
+	gateway    *gateway.Gateway
+	running    []service
+	projected  []view.Projection // that readers wait for
+	closers    []func() error    // in the order of opening
+	durability string
+}
 
-// Run runs them.
-func (h *House) Run(context.Context) error { return nil }
+// service is one goroutine under the group.
+type service struct {
+	name string
+	run  func(ctx context.Context) error
+}
 
-// Banner says what an acknowledgement means.
-func (h *House) Banner() string { return "" }
+// Open opens the stores and wires the services in the order of the flow.
+// Nothing runs before Run; Close releases everything if Run is never called.
+// Errors wrap ErrFatal or ErrConfig.
+func Open(ctx context.Context, cfg Config, o Options) (*House, error) {
+	h := &House{cfg: cfg, log: o.Log, metrics: o.Metrics, access: o.Access, ledger: o.Ledger, recorders: map[events.Family]*recorder.Recorder{}}
+	if h.metrics == nil {
+		h.metrics = prometheus.NewRegistry()
+	}
+	if h.access == nil {
+		h.access = access.Local{}
+	}
+	wall := o.Clock
+	if wall == nil {
+		wall = func() events.Instant { return events.InstantOf(time.Now()) }
+	}
+	h.clock = recorder.Monotone(wall)
+	for _, step := range []func(context.Context) error{
+		h.openLaw, h.openBroker, h.openLedger, h.openVault, h.openIntake, h.openView,
+		h.openRecorders, h.openProjections, h.openGateway,
+	} {
+		if err := step(ctx); err != nil {
+			return nil, errors.Join(err, h.Close())
+		}
+	}
+	return h, nil
+}
+
+// openLaw loads the rule packs; a bad pack stops the start.
+func (h *House) openLaw(context.Context) error {
+	var files fs.FS = it.Files
+	if h.cfg.Law.Packs != "" {
+		files = os.DirFS(h.cfg.Law.Packs)
+	}
+	packs, err := rules.LoadPacks(files)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	h.engine = rules.NewEngine(packs)
+	return nil
+}
+
+func (h *House) onClose(f func() error) { h.closers = append(h.closers, f) }
+
+// openBroker starts the embedded broker or connects to another.
+func (h *House) openBroker(ctx context.Context) error {
+	var err error
+	if h.cfg.NATS.URL == Embedded {
+		h.broker, err = embedded.Start(ctx, embedded.Options{Data: h.cfg.Data, Listen: h.cfg.NATS.Listen, Mode: h.cfg.Ledger.Durability, Log: h.log})
+		if err != nil {
+			return fatal(err, "nothing was started")
+		}
+		h.onClose(h.broker.Close)
+		if h.conn, err = h.broker.Conn(); err != nil {
+			return fatal(err, "nothing was started")
+		}
+		h.onClose(closeConn(h.conn))
+		if h.bulk, err = h.broker.Bulk(); err != nil {
+			return fatal(err, "nothing was started")
+		}
+		h.onClose(closeConn(h.bulk))
+	} else {
+		if h.conn, err = nats.Connect(h.cfg.NATS.URL, nats.MaxReconnects(-1), nats.Name("assenso")); err != nil {
+			return fmt.Errorf("%w: connect to the broker at nats.url: %w: is it running?", ErrConfig, err)
+		}
+		h.bulk = h.conn
+		h.onClose(closeConn(h.conn))
+	}
+	h.js, err = jetstream.New(h.conn)
+	return err
+}
+
+func closeConn(c *nats.Conn) func() error {
+	return func() error { c.Close(); return nil }
+}
+
+// openVault opens the vault under the ledger's pepper.
+func (h *House) openVault(ctx context.Context) error {
+	exists, fingerprint, err := h.ledgerPepper(ctx)
+	if err != nil {
+		return err
+	}
+	h.vault, err = sqlvault.Open(ctx, sqlvault.Config{Folder: h.cfg.Data, LedgerExists: exists, LedgerFingerprint: fingerprint})
+	if err != nil {
+		return fatal(err, "restore vault and key files of this ledger, or choose another data folder")
+	}
+	h.onClose(h.vault.Close)
+	return h.keepPepper(ctx, fingerprint)
+}
+
+// openIntake opens the queues before the ledger.
+func (h *House) openIntake(ctx context.Context) error {
+	if err := natsintake.Provision(ctx, h.conn, natsintake.Settings{MaxBytes: h.cfg.Ledger.IntakeBytes}); err != nil {
+		return fatal(err, "the queues could not be made")
+	}
+	h.intake = natsintake.Open(h.conn, h.log)
+	h.onClose(func() error { h.intake.Close(); return nil })
+	return nil
+}
+
+// openView opens the read models.
+func (h *House) openView(ctx context.Context) error {
+	var err error
+	path := filepath.Join(h.cfg.Data, sqliteview.File)
+	if h.view, err = sqliteview.Open(ctx, path); err != nil {
+		return fatal(err, "the view can be rebuilt: remove "+path+" and start again")
+	}
+	h.onClose(h.view.Close)
+	return nil
+}
+
+// Banner says what runs and what an acknowledgement means.
+func (h *House) Banner() string {
+	return "assenso " + Version() + " on http://" + h.cfg.Listen + " · " + h.durability
+}
+
+// Gateway returns the HTTP door, nil if this house runs none.
+func (h *House) Gateway() *gateway.Gateway { return h.gateway }
+
+// Run runs the services until ctx ends, then lets them finish and closes
+// everything. A fault of one stops all. The error is nil after a clean stop.
+func (h *House) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for _, s := range h.running {
+		group.Go(func() error {
+			if err := s.run(ctx); err != nil && !errors.Is(err, context.Canceled) {
+				return fmt.Errorf("%s: %w", s.name, err)
+			}
+			return nil
+		})
+	}
+	if h.broker != nil {
+		group.Go(func() error { return h.watchBroker(ctx) })
+	}
+	return errors.Join(group.Wait(), h.Close())
+}
+
+// watchBroker ends when the broker can no longer store.
+func (h *House) watchBroker(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-h.broker.Failed():
+		return fatal(err, "mend the cause and start again; what was acknowledged is on disk")
+	}
+}
+
+// Close releases what Open opened, the last first. A second call does nothing.
+func (h *House) Close() error {
+	var errs []error
+	for i := len(h.closers) - 1; i >= 0; i-- {
+		errs = append(errs, h.closers[i]())
+	}
+	h.closers = nil
+	return errors.Join(errs...)
+}

@@ -6,23 +6,18 @@ import (
 	"runtime/debug"
 
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
+
+	"github.com/assenso/assenso/services/telemetry"
 )
 
-// NewLog makes the process's own log. Lines are not sampled: a production
-// default that drops repeated lines would hide alarms.
+// NewLog makes the process's own log, in which no line is dropped and no number
+// is written out.
 func NewLog(cfg LogConfig, out io.Writer) (*zap.Logger, error) {
-	level, err := zapcore.ParseLevel(cfg.Level)
+	log, err := telemetry.New(telemetry.Options{Level: cfg.Level, Format: cfg.Format, Output: out})
 	if err != nil {
-		return nil, fmt.Errorf("%w: log.level: %w", ErrConfig, err)
+		return nil, fmt.Errorf("%w: log: %w", ErrConfig, err)
 	}
-	enc := zap.NewProductionEncoderConfig()
-	enc.EncodeTime = zapcore.RFC3339NanoTimeEncoder
-	encoder := zapcore.NewJSONEncoder(enc)
-	if cfg.Format == "console" {
-		encoder = zapcore.NewConsoleEncoder(enc)
-	}
-	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(out)), level)), nil
+	return log, nil
 }
 
 // release is set by the linker for released binaries.
