@@ -6,6 +6,9 @@ package schemas
 
 import "embed"
 
+// The JSON Schemas and the vectors are derived from the contract's own tables.
+//go:generate go test -count=1 -run ^(TestSchemasMatchContract|TestVectors|TestExamples|TestCanonicalVectors|TestNameVectors)$ -update .
+
 // Events holds one JSON Schema (2020-12) per event type: events/<type>.json.
 //
 //go:embed events
@@ -15,3 +18,13 @@ var Events embed.FS
 //
 //go:embed vectors
 var Vectors embed.FS
+
+// Doors describes the doors: openapi.yaml (HTTP) and asyncapi.yaml (NATS).
+//
+//go:embed openapi.yaml asyncapi.yaml
+var Doors embed.FS
+
+// Mappings holds the column mappings of usual files: mappings/<name>.yaml.
+//
+//go:embed mappings
+var Mappings embed.FS
