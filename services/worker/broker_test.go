@@ -54,3 +54,7 @@ func leases(t testing.TB, js jetstream.JetStream, ttl time.Duration) *worker.Lea
 	}
 	return l
 }
+
+func natsMsg(subject string, header map[string][]string) *nats.Msg {
+	return &nats.Msg{Subject: subject, Header: header}
+}

@@ -158,13 +158,20 @@ func (l *Lease) keep(renewed time.Time) {
 	}
 }
 
+// release writes that the lease is free. A renewal that was cut off may have
+// been stored, so the sequence is read again where it does not fit.
 func (l *Lease) release() {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.ctx), l.leases.ttl/6)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(l.ctx), max(l.leases.ttl/2, time.Second))
 	defer cancel()
 	note := l.note
 	note.Released = true
-	// A release that fails costs the next holder the wait of one TTL.
-	_ = l.write(ctx, l.sequence, note)
+	for l.write(ctx, l.sequence, note) != nil {
+		last, current, err := l.last(ctx)
+		if err != nil || current != l.note {
+			return // somebody else has it, or the next holder waits out the TTL
+		}
+		l.sequence = last
+	}
 }
 
 // write stores note if the last message of the subject is still the expected

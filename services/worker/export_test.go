@@ -1,0 +1,4 @@
+package worker
+
+// BatchOf shows tests what a Watermill message carries.
+var BatchOf = batchOf
