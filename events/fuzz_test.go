@@ -107,3 +107,75 @@ func FuzzParseInstant(f *testing.F) {
 		}
 	})
 }
+
+// The door and the recorder see one identity and one type in any bytes.
+func FuzzPeek(f *testing.F) {
+	for _, s := range []string{validGrant, `{"source":"a","Source":"b","\u0073ource":"c","type":7}`, `{"id":"\ud800","source":"` + "\xff" + `"}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		id, typ, err := Peek(body)
+		s, faults := Validate(body, ValidateOptions{Normalise: testNormalise})
+		if err != nil {
+			if len(faults) == 0 || faults[0].Code != "json_invalid" {
+				t.Fatalf("the door refuses what the recorder reads: %v, %v", err, faults)
+			}
+			return
+		}
+		if len(faults) == 0 && (id != s.Identity() || typ != s.Type) {
+			t.Fatalf("the door sees %v %s, the recorder %v %s", id, typ, s.Identity(), s.Type)
+		}
+	})
+}
+
+func FuzzFromBinary(f *testing.F) {
+	f.Add("ce-sourceseq", "7", []byte(`{"list":"L"}`))
+	f.Add("CE-Source", "a b", []byte(` [1] `))
+	f.Add("content-type", "x", []byte(``))
+	f.Fuzz(func(t *testing.T, name, value string, body []byte) {
+		got, err := FromBinary(map[string]string{name: value}, body)
+		if err != nil {
+			return
+		}
+		if c, err := CanonicalJSON(got); err != nil || !bytes.Equal(c, got) {
+			t.Fatalf("structured mode is not canonical: %q, %v", got, err)
+		}
+	})
+}
+
+// What ExactNames leaves holds no twin of a name, and it takes nothing else.
+func FuzzExactNames(f *testing.F) {
+	for _, s := range []string{`{"Channels":[],"channels":["sms"]}`, `{"proof":{"KIND":1,"kind":"x"},"x":{"KIND":1}}`, `{"\u0063hannels":[]}`, `{"a":"Channels"}`} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := ExactNames(TypeConsentGranted, data)
+		if err != nil || !json.Valid(data) {
+			return
+		}
+		again, err := ExactNames(TypeConsentGranted, got)
+		if err != nil || !bytes.Equal(again, got) {
+			t.Fatalf("not stable: %q then %q, %v", got, again, err)
+		}
+		var loose ConsentGranted
+		var names map[string]json.RawMessage
+		if json.Unmarshal(got, &names) != nil || json.Unmarshal(got, &loose) != nil {
+			return
+		}
+		if _, exact := names["channels"]; !exact && loose.Channels != 0 {
+			t.Fatalf("a twin of channels was read: %q", got)
+		}
+	})
+}
+
+func FuzzParseDate(f *testing.F) {
+	for _, s := range []string{"2026-02-28", "0000-12-31", "9999-12-31", "2026-2-28"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		d, err := ParseDate(s)
+		if err == nil && (d <= 0 || d.String() != s) {
+			t.Fatalf("%q was read as %s", s, d)
+		}
+	})
+}
