@@ -21,7 +21,7 @@ import (
 
 // openGateway wires the questions and the HTTP door.
 func (h *House) openGateway(context.Context) error {
-	h.desk = &inquiry.Desk{View: h.view, Projection: consentState, Beats: h.beats, Engine: h.engine, Decode: codec.Decode, Clock: h.clock}
+	h.desk = &inquiry.Desk{View: h.view, Projections: h.projected, Beats: h.beats, Engine: h.engine, Decode: codec.Decode, Clock: h.clock}
 	h.reports = &Reports{desk: h.desk, source: h.reportSource()}
 	if !h.cfg.Runs(ServiceGateway) {
 		return nil

@@ -21,6 +21,7 @@ import (
 	"github.com/assenso/assenso/services/inquiry"
 	"github.com/assenso/assenso/services/intake"
 	"github.com/assenso/assenso/services/ledger"
+	"github.com/assenso/assenso/services/ledger/memledger"
 	"github.com/assenso/assenso/services/rules"
 	"github.com/assenso/assenso/services/scenario"
 	"github.com/assenso/assenso/services/vault"
@@ -34,8 +35,9 @@ import (
 type Player struct {
 	// Log receives the lines of the houses; nil = none.
 	Log *zap.Logger
-	// Seed ≠ 0 shuffles what is recorded at one instant.
-	Seed uint64
+	// Shuffle, where not nil, is the seed of a random order among what is
+	// recorded at one instant.
+	Shuffle *uint64
 	// Packs is a folder of pack files; "" = those built in.
 	Packs string
 }
@@ -54,7 +56,7 @@ type performance struct {
 	clock  *simulated
 	script *scenario.Scenario
 	result *scenario.Result
-	seed   uint64
+	seed   *uint64
 
 	receipts <-chan intake.Receipt
 	token    string
@@ -79,14 +81,14 @@ func (p *Player) Play(ctx context.Context, s *scenario.Scenario) (_ *scenario.Re
 	}
 	clock := &simulated{}
 	clock.set(begin(s))
-	h, err := Open(ctx, cfg, Options{Log: log, Clock: clock.read})
+	h, err := Open(ctx, cfg, Options{Log: log, Clock: clock.read, Ledger: memledger.New(memledger.Options{Clock: clock.read})})
 	if err != nil {
 		return nil, fmt.Errorf("play scenario %s: %w", s.ID, err)
 	}
 	running, stop := context.WithCancel(ctx)
 	done := make(chan error, 1)
 	go func() { done <- h.Run(running) }()
-	act := &performance{House: h, clock: clock, script: s, result: &scenario.Result{}, seed: p.Seed, token: "scenario"}
+	act := &performance{House: h, clock: clock, script: s, result: &scenario.Result{}, seed: p.Shuffle, token: "scenario"}
 	playErr := act.play(running)
 	stop()
 	return act.result, errors.Join(playErr, <-done)
@@ -145,8 +147,8 @@ func (p *performance) moments() []moment {
 		out = append(out, *m)
 	}
 	slices.SortFunc(out, func(a, b moment) int { return cmp.Compare(a.at, b.at) })
-	if p.seed != 0 {
-		random := rand.New(rand.NewPCG(p.seed, p.seed))
+	if p.seed != nil {
+		random := rand.New(rand.NewPCG(*p.seed, 0))
 		for _, m := range out {
 			random.Shuffle(len(m.events), func(i, j int) { m.events[i], m.events[j] = m.events[j], m.events[i] })
 		}
@@ -275,10 +277,7 @@ func (p *performance) conclude(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("play scenario %s, objects: %w", p.script.ID, err)
 	}
-	p.result.Objects = []scenario.Finding{}
-	for _, f := range objects {
-		p.result.Objects = append(p.result.Objects, scenario.Finding{Rule: f.Rule, Object: f.Object, Kind: f.Kind})
-	}
+	p.result.Objects = scenario.ObjectFindings(objects)
 	return nil
 }
 

@@ -17,9 +17,9 @@ import (
 // read resolves the cut-offs of a read of one contact. Without an as-of, all
 // that is applied is read, and the answer names the positions.
 func (d *Desk) read(ctx context.Context, c Cutoffs) (Read, contact.Cut, error) {
-	p, err := d.View.Progress(ctx, d.Projection)
+	_, p, err := d.covered(ctx, nil)
 	if err != nil {
-		return Read{}, contact.Cut{}, fmt.Errorf("inquiry read progress: %w", err)
+		return Read{}, contact.Cut{}, err
 	}
 	r := Read{At: c.At, KnownAsOf: c.Known, AsOf: c.AsOf.Instant, Positions: p.Positions()}
 	recorded := events.MaxInstant

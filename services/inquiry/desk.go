@@ -31,12 +31,14 @@ type Beats func(ctx context.Context) (map[events.Family]Beat, error)
 // Desk answers questions. Its fields are set once; it is safe for concurrent
 // use. Decisions share one reference that grows with the ledger.
 type Desk struct {
-	View       view.Reader
-	Projection view.Projection // whose progress says how current View is
-	Beats      Beats
-	Engine     Engine
-	Decode     Decoder
-	Clock      func() events.Instant
+	View view.Reader
+	// Projections are those whose progress says how current View is; the
+	// positions of answers are the first one's.
+	Projections []view.Projection
+	Beats       Beats
+	Engine      Engine
+	Decode      Decoder
+	Clock       func() events.Instant
 	// Fresh is how old the beats may be for a question about now; 0 = 5 s.
 	Fresh time.Duration
 	// Patience is how long an answer waits for the view; 0 = 2 s.
@@ -95,16 +97,22 @@ func (d *Desk) Horizon(ctx context.Context) (Horizon, error) {
 
 // covered reports whether the view has applied what is needed.
 func (d *Desk) covered(ctx context.Context, needs view.Positions) (bool, view.Progress, error) {
-	p, err := d.View.Progress(ctx, d.Projection)
-	if err != nil {
-		return false, nil, fmt.Errorf("inquiry read progress: %w", err)
-	}
-	for s, n := range needs {
-		if p[s].Sequence < n {
-			return false, p, nil
+	var first view.Progress
+	for i, name := range d.Projections {
+		p, err := d.View.Progress(ctx, name)
+		if err != nil {
+			return false, first, fmt.Errorf("inquiry read progress: %w", err)
+		}
+		if i == 0 {
+			first = p
+		}
+		for s, n := range needs {
+			if p[s].Sequence < n {
+				return false, first, nil
+			}
 		}
 	}
-	return true, p, nil
+	return true, first, nil
 }
 
 // await waits until the view has applied what is needed, at most Patience.

@@ -133,7 +133,7 @@ func desk(change func(*Desk, *stored, map[events.Family]Beat)) (*Desk, *askEngin
 		beats[f] = Beat{Instant: noon.Add(-time.Second), Positions: view.Positions{"LEDGER_00": 1, view.Reference: 1}}
 	}
 	engine := &askEngine{pack: "it/2026-03"}
-	d := &Desk{View: s, Engine: engine, Decode: events.Decode, Clock: func() events.Instant { return noon }, Patience: time.Millisecond,
+	d := &Desk{View: s, Projections: []view.Projection{{Name: "consentstate", Version: 1}}, Engine: engine, Decode: events.Decode, Clock: func() events.Instant { return noon }, Patience: time.Millisecond,
 		Beats: func(context.Context) (map[events.Family]Beat, error) { return beats, nil }}
 	if change != nil {
 		change(d, s, beats)

@@ -2,13 +2,60 @@ package inquiry
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/contact"
 	"github.com/assenso/assenso/services/rules"
 	"github.com/assenso/assenso/services/view"
 )
 
-// Objects evaluates the object rules as of r over the prefix asOf.
-func Objects(ctx context.Context, v view.Reader, decode Decoder, engine *rules.Engine, asOf view.Positions, r events.Instant) ([]rules.Finding, error) {
-	return nil, ctx.Err()
+// ObjectEngine is what Objects needs of rules.Engine.
+type ObjectEngine interface {
+	Objects(w rules.World, asOf events.Instant) ([]rules.Finding, error)
+}
+
+// Objects evaluates the object rules as of r over the prefix asOf. It holds the
+// reference facts and one contact at a time.
+func Objects(ctx context.Context, v view.Reader, decode Decoder, engine ObjectEngine, asOf view.Positions, r events.Instant) ([]rules.Finding, error) {
+	w := NewWorld(v, decode, asOf)
+	if _, err := w.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	campaigns, err := v.Campaigns(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("inquiry list campaigns: %w", err)
+	}
+	for _, c := range campaigns {
+		if err := w.starts(ctx, c.CampaignRef); err != nil {
+			return nil, err
+		}
+	}
+	return engine.Objects(&scan{ctx, w}, r)
+}
+
+// scan walks over a prefix of the log for the object rules.
+type scan struct {
+	ctx context.Context //nolint:containedctx // rules are pure and know no context; a scan lives for one call
+	*World
+}
+
+var _ rules.World = (*scan)(nil)
+
+// Reference implements rules.World.
+func (s *scan) Reference() *rules.Reference { return s.World.Reference }
+
+// Contacts implements rules.World.
+func (s *scan) Contacts(yield func(*contact.History) error) error {
+	err := s.View.Scan(s.ctx, view.Selection{}, s.Limit, func(stored view.History) error {
+		h, err := historyOf(s.Decode, stored)
+		if err != nil {
+			return err
+		}
+		return yield(h)
+	})
+	if err != nil {
+		return fmt.Errorf("inquiry scan contacts: %w", err)
+	}
+	return nil
 }

@@ -179,13 +179,21 @@ func Reference(ctx context.Context, v view.Reader, decode Decoder, c view.Campai
 	if _, err := w.Refresh(ctx); err != nil {
 		return nil, err
 	}
-	err := v.Attempts(ctx, c, asOf, func(a view.Attempt) error {
+	if err := w.starts(ctx, c); err != nil {
+		return nil, err
+	}
+	return w.Reference, nil
+}
+
+// starts tells the reference of all calls of a campaign within the prefix. A
+// call counts for a question at t when it was made and known by t; what lies
+// within the prefix is recorded.
+func (w *World) starts(ctx context.Context, c view.CampaignRef) error {
+	err := w.View.Attempts(ctx, c, w.Limit, func(a view.Attempt) error {
 		id := events.Identity{Source: a.Source, ID: a.ID}.Hash()
 		if w.contested[id] {
 			return nil // held in full
 		}
-		// A call counts for a question at t when it was made and known by t;
-		// what is within asOf is recorded.
 		start := rules.Start{Call: id, Dialled: a.DialledAt, Time: a.Known, Received: a.Known, Recorded: 1}
 		if !w.Reference.Starts(c.Controller, c.Campaign).Covers(start) {
 			w.Reference.AddStarts(c.Controller, c.Campaign, rules.Starts{start})
@@ -193,7 +201,7 @@ func Reference(ctx context.Context, v view.Reader, decode Decoder, c view.Campai
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("inquiry read attempts: %w", err)
+		return fmt.Errorf("inquiry read attempts: %w", err)
 	}
-	return w.Reference, nil
+	return nil
 }

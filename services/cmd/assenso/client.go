@@ -75,7 +75,7 @@ func (c *client) do(ctx context.Context, method, path string, in any) (*http.Res
 	return resp, nil
 }
 
-// get asks and decodes the answer.
+// call asks and decodes the answer.
 func (c *client) call(ctx context.Context, method, path string, in, out any) error {
 	resp, err := c.do(ctx, method, path, in)
 	if err != nil {
@@ -89,6 +89,27 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 		return server(fmt.Errorf("read the server's answer: %w", err))
 	}
 	return nil
+}
+
+// readiness asks /readyz, whose 503 is an answer too.
+func (c *client) readiness(ctx context.Context) (gateway.Health, error) {
+	var h gateway.Health
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+"/readyz", nil)
+	if err != nil {
+		return h, err
+	}
+	if c.key != "" {
+		req.Header.Set("Authorization", "Bearer "+c.key)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return h, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusServiceUnavailable {
+		return h, refusal(resp)
+	}
+	return h, json.NewDecoder(resp.Body).Decode(&h)
 }
 
 // refusal turns a problem document into an error; the server's faults exit
