@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/http"
 	"runtime/debug"
@@ -124,8 +125,8 @@ func (g *Gateway) admitted(w http.ResponseWriter, r *http.Request) bool {
 // recovered answers a panic. Its value may quote data, so only its type and
 // the stack are logged.
 func (g *Gateway) recovered(w *statusWriter, r *http.Request, cause any) {
-	if cause == http.ErrAbortHandler { //nolint:errorlint // the documented sentinel of a panic value
-		panic(cause)
+	if err, ok := cause.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+		panic(http.ErrAbortHandler) // net/http's own way to break a connection off
 	}
 	g.log.Error("gateway: panic", zap.String("request_id", requestID(r.Context())), zap.String("kind", fmt.Sprintf("%T", cause)), zap.ByteString("stack", debug.Stack()))
 	if w.status == 0 {

@@ -34,9 +34,10 @@ func Objects(ctx context.Context, v view.Reader, decode Decoder, engine ObjectEn
 	return engine.Objects(&scan{ctx, w}, r)
 }
 
-// scan walks over a prefix of the log for the object rules.
+// scan walks over a prefix of the log for the object rules. It lives for one
+// call and carries its context, since rules are pure and know none.
 type scan struct {
-	ctx context.Context //nolint:containedctx // rules are pure and know no context; a scan lives for one call
+	ctx context.Context
 	*World
 }
 

@@ -2,6 +2,7 @@ package inquiry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/assenso/assenso/events"
@@ -152,7 +153,7 @@ func (w *World) Knows(c view.CampaignRef, cut contact.Cut) bool {
 }
 
 // errFound ends a scan early.
-var errFound = fmt.Errorf("found")
+var errFound = errors.New("found")
 
 // Begin tells the reference of one call of the campaign that was dialled, and
 // known, before t and within asOf, if there is one. That is all that a
@@ -166,7 +167,7 @@ func (w *World) Begin(ctx context.Context, c view.CampaignRef, t events.Instant,
 		w.Reference.AddStarts(c.Controller, c.Campaign, rules.Starts{{Call: id, Dialled: a.DialledAt, Time: a.Known, Received: a.Known, Recorded: t}})
 		return errFound
 	})
-	if err != nil && err != errFound { //nolint:errorlint // our own value, handed through
+	if err != nil && !errors.Is(err, errFound) {
 		return fmt.Errorf("inquiry read attempts: %w", err)
 	}
 	return nil
