@@ -21,7 +21,7 @@ BENCHFLAGS ?=
 DEMOFLAGS  ?=
 TESTFLAGS  ?= -count=1
 
-.PHONY: help build demo test race lint vulnerabilities fuzz bench chaos verify boundaries format vet tidy generated cover clean
+.PHONY: help build demo test race lint staticcheck errcheck ineffassign unparam vulnerabilities fuzz bench chaos verify boundaries format vet tidy generated cover clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -39,10 +39,18 @@ test: ## Run every test; needs Go and nothing else
 race: ## Run every test under the race detector; needs a C compiler
 	CGO_ENABLED=1 go run ./scripts/tally -race $(TESTFLAGS) $(PACKAGES)
 
-lint: vet ## Run the linters pinned in scripts/go.mod
+lint: vet staticcheck errcheck ineffassign unparam ## Run the linters pinned in scripts/go.mod; with -k all of them
+
+staticcheck:
 	go tool staticcheck $(PACKAGES)
+
+errcheck:
 	go tool errcheck -exclude scripts/lint/errcheck.txt $(PACKAGES)
+
+ineffassign:
 	go tool ineffassign $(PACKAGES)
+
+unparam:
 	go tool unparam $(PACKAGES)
 
 vulnerabilities: ## Look the dependencies up in Go's vulnerability database; needs vuln.go.dev
@@ -73,9 +81,9 @@ tidy: ## Check that go mod tidy would change nothing
 
 generated: ## Generate again in a copy and compare
 	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
-	tar -cf - --exclude=./.git --exclude=./.data --exclude=./bin . | tar -xf - -C "$$copy" && \
+	tar -cf - --exclude=./.git --exclude=./.data --exclude=./bin --exclude=node_modules . | tar -xf - -C "$$copy" && \
 	(cd "$$copy" && go generate $(PACKAGES)) && \
-	diff -r -u --exclude=.git --exclude=.data --exclude=bin . "$$copy" || { echo "generated files are out of date: run go generate"; exit 1; }
+	diff -r -u --exclude=.git --exclude=.data --exclude=bin --exclude=node_modules . "$$copy" || { echo "generated files are out of date: run go generate"; exit 1; }
 
 cover: ## Measure the tests' coverage into bin/cover.html
 	@mkdir -p bin

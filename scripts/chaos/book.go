@@ -42,7 +42,9 @@ func (b *book) sent(s submission) {
 		e = &entry{variants: map[string]bool{}, places: map[place]bool{}}
 		b.entries[s.identity] = e
 	}
-	e.variants[s.mark] = e.variants[s.mark]
+	if _, known := e.variants[s.mark]; !known {
+		e.variants[s.mark] = false
+	}
 }
 
 // again counts submissions that go out once more because their fate is

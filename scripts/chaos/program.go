@@ -96,7 +96,7 @@ func (p *program) kill() error {
 	if err := p.cmd.Process.Kill(); err != nil {
 		return fmt.Errorf("kill the program: %w", err)
 	}
-	<-p.ended // "signal: killed" is what was asked for
+	_ = <-p.ended // "signal: killed" is what was asked for
 	p.cmd = nil
 	return nil
 }
