@@ -64,8 +64,9 @@ func (s *HTTPSink) Send(ctx context.Context, batch [][]byte) ([]Outcome, error) 
 	}
 	pause, asked := firstPause, 0
 	var waited time.Duration
+	var first time.Time // by the server's clock, when it first took the batch in
 	for {
-		wait, err := s.post(ctx, batch, open, out)
+		wait, err := s.post(ctx, batch, open, out, &first)
 		var no refused
 		if errors.As(err, &no) {
 			return nil, fmt.Errorf("imports send: %w: %w", ErrSink, no)
@@ -115,8 +116,9 @@ func unsettled(open []int, out []Outcome) (left []int, accepted int) {
 }
 
 // post sends the open submissions in one request and notes their outcomes. wait
-// is the pause that the server asks for. An error leaves outcomes unknown.
-func (s *HTTPSink) post(ctx context.Context, batch [][]byte, open []int, out []Outcome) (wait time.Duration, err error) {
+// is the pause that the server asks for. An error leaves outcomes unknown. first
+// is set with the first answer.
+func (s *HTTPSink) post(ctx context.Context, batch [][]byte, open []int, out []Outcome, first *time.Time) (wait time.Duration, err error) {
 	var body bytes.Buffer
 	for _, i := range open {
 		body.Write(batch[i])
@@ -146,7 +148,11 @@ func (s *HTTPSink) post(ctx context.Context, batch [][]byte, open []int, out []O
 	}()
 	switch {
 	case resp.StatusCode == http.StatusOK || resp.StatusCode == http.StatusAccepted:
-		return 0, readAnswers(resp.Body, open, out)
+		again := !first.IsZero()
+		if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil && !again {
+			*first = date
+		}
+		return 0, readAnswers(resp.Body, open, out, again, events.InstantOf(*first))
 	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= 500:
 		if n, err := strconv.Atoi(resp.Header.Get("Retry-After")); err == nil && n > 0 {
 			wait = min(time.Duration(n)*time.Second, time.Minute)
@@ -158,13 +164,15 @@ func (s *HTTPSink) post(ctx context.Context, batch [][]byte, open []int, out []O
 
 // answer is one line of the server's answer.
 type answer struct {
-	Result string         `json:"result"`
-	Errors []events.Fault `json:"errors"`
+	Result       string         `json:"result"`
+	RecordedTime events.Instant `json:"recordedtime"`
+	Errors       []events.Fault `json:"errors"`
 }
 
 // readAnswers reads one line for each open submission, in order. The stream may
-// end early; what has no line stays unknown.
-func readAnswers(r io.Reader, open []int, out []Outcome) error {
+// end early; what has no line stays unknown. When the batch is sent again, a
+// duplicate that was recorded since the first time is our own copy.
+func readAnswers(r io.Reader, open []int, out []Outcome, again bool, first events.Instant) error {
 	in := bufio.NewReaderSize(r, 64<<10)
 	for _, i := range open {
 		text, err := in.ReadBytes('\n')
@@ -175,7 +183,11 @@ func readAnswers(r io.Reader, open []int, out []Outcome) error {
 		if err := json.Unmarshal(text, &a); err != nil {
 			return errors.New("the server's answer is not NDJSON")
 		}
-		switch r := Result(a.Result); r {
+		r := Result(a.Result)
+		if again && r == Duplicate && a.RecordedTime >= first {
+			r = Recorded
+		}
+		switch r {
 		case Recorded, Duplicate, Conflict, Rejected, Accepted:
 			out[i] = Outcome{Result: r, Errors: a.Errors}
 		}

@@ -59,6 +59,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case "garbage":
 			fmt.Fprintln(w, "<html>")
 			continue
+		case "ours", "older":
+			at := time.Now().UTC().Add(map[string]time.Duration{"ours": time.Second, "older": -time.Hour}[word])
+			fmt.Fprintf(w, `{"index":%d,"id":%q,"result":"duplicate","recordedtime":%q}`+"\n", i, id, at.Format(time.RFC3339Nano))
+			continue
 		case "rejected":
 			fmt.Fprintf(w, `{"index":%d,"id":%q,"result":"rejected","errors":[{"code":"phone_invalid","field":"data.phone","hint":"h"}]}`+"\n", i, id)
 			continue
@@ -91,7 +95,8 @@ func TestSinkSendsAgainWhatIsOpen(t *testing.T) {
 		"one open":       {[]string{"recorded unavailable rejected"}, "[[a b c] [b]]", "[recorded recorded rejected]"},
 		"answer cut":     {[]string{"duplicate cut"}, "[[a b c] [b c]]", "[duplicate recorded recorded]"},
 		"not NDJSON":     {[]string{"conflict garbage"}, "[[a b c] [b c]]", "[conflict recorded recorded]"},
-		"late receipt":   {[]string{"recorded accepted recorded", "duplicate"}, "[[a b c] [b]]", "[recorded duplicate recorded]"},
+		"late receipt":   {[]string{"accepted accepted recorded", "ours older"}, "[[a b c] [a b]]", "[recorded duplicate recorded]"},
+		"lost answer":    {[]string{"ours cut", "ours older"}, "[[a b c] [b c]]", "[duplicate recorded duplicate]"},
 		"never a receipt": {[]string{"accepted recorded recorded", "accepted", "accepted", "accepted", "accepted", "accepted", "accepted"},
 			"[[a b c] [a] [a] [a] [a] [a]]", "[accepted recorded recorded]"},
 	}
