@@ -223,3 +223,98 @@ func TestNoOptionalFieldRefusesARestriction(t *testing.T) {
 		}
 	}
 }
+
+// A restrictive event that is too large is recorded with less; the scope it
+// names survives where it is not what makes it too large.
+func TestTooLargeRestrictionsAreRecorded(t *testing.T) {
+	gen := eventstest.NewGenerator(8)
+	long := strings.Repeat("x", 200)
+	many := make([]any, 30_000)
+	unknown := map[string]any{}
+	for i := range many {
+		many[i] = "sms"
+		if i < 500 {
+			unknown[fmt.Sprintf("%s%d", long, i)] = "more"
+		}
+	}
+	for _, info := range events.Types {
+		if !info.Type.Lenient() {
+			continue
+		}
+		for _, fill := range []func(data map[string]any){
+			func(data map[string]any) { data["note"] = strings.Repeat("\u0001", events.MaxRecord/6) },
+			func(data map[string]any) {
+				for k, v := range unknown {
+					data[k] = v
+				}
+			},
+			func(data map[string]any) { data["channels"] = many },
+			func(data map[string]any) {
+				for i := range 3000 {
+					data[fmt.Sprintf("%s%d", long[:50], i)] = "x@example.org"
+				}
+			},
+			func(data map[string]any) { data["exact"] = json.Number("1e400") },
+		} {
+			env := gen.Full(info.Type)
+			data := env["data"].(map[string]any)
+			want := data["purposes"]
+			fill(data)
+			body := marshal(t, env)
+			s, faults := events.Validate(body, events.ValidateOptions{Normalise: eventstest.Normalise})
+			if len(faults) > 0 {
+				t.Fatalf("%s: %v", info.Type, faults)
+			}
+			r, fault := s.Record(events.ContactKey{1}, events.ContactKey{})
+			if fault != nil {
+				t.Errorf("%s: refused for its size: %v", info.Type, fault)
+				continue
+			}
+			if len(s.Dropped) == 0 {
+				t.Errorf("%s: %d bytes and nothing dropped", info.Type, r.Size())
+			}
+			e, err := events.Decode(r.Stamp(recordedAt))
+			if err != nil {
+				t.Fatal(err)
+			}
+			kept := map[string]any{}
+			if err := json.Unmarshal(marshal(t, e.Data), &kept); err != nil {
+				t.Fatal(err)
+			}
+			if want != nil && !slices.Contains(s.Dropped, "purposes") && kept["purposes"] == nil {
+				t.Errorf("%s: the scope was lost without a word: %v", info.Type, s.Dropped)
+			}
+		}
+	}
+}
+
+// A report of faults stays small whatever was sent.
+func TestFaultsAreBounded(t *testing.T) {
+	gen := eventstest.NewGenerator(9)
+	env := gen.Minimal(events.TypeCallerIDDeclared)
+	wrong := make([]any, 20_000)
+	for i := range wrong {
+		wrong[i] = 7
+	}
+	var deep any = "x@example.org"
+	for range 3000 {
+		deep = map[string]any{"deeper and deeper": deep}
+	}
+	env["data"].(map[string]any)["clis"] = wrong
+	env["data"].(map[string]any)["deep"] = deep
+	env["data"].(map[string]any)[strings.Repeat("long", 1000)] = "x@example.org"
+	_, faults := events.Validate(marshal(t, env), events.ValidateOptions{Normalise: eventstest.Normalise})
+	if len(faults) != events.MaxFaults {
+		t.Errorf("%d faults, want %d", len(faults), events.MaxFaults)
+	}
+	delete(env["data"].(map[string]any), "clis")
+	_, faults = events.Validate(marshal(t, env), events.ValidateOptions{Normalise: eventstest.Normalise})
+	if len(faults) != 3 {
+		t.Fatalf("faults %v", faults)
+	}
+	for _, f := range faults {
+		if len(f.Field) > 300 {
+			t.Errorf("a path of %d bytes", len(f.Field))
+		}
+	}
+}

@@ -27,9 +27,45 @@ func (r *Recordable) Size() int {
 	return len(r.Head) + len("2006-01-02T15:04:05.000000Z") + len(r.Tail)
 }
 
+// roomForEnvelope is more than the recorded form needs beside data, were every
+// attribute of the envelope as long as it may be and fully escaped.
+const roomForEnvelope = 8 << 10
+
+// shrink makes room in an ill-filled restrictive event that is too large to be
+// recorded: first the fields that the contract does not know go, then all
+// optional ones. What is required is checked and small, or refused.
+func (v *validation) shrink() {
+	fits := func() bool {
+		c, err := AppendCanonical(nil, v.s.data)
+		return err == nil && len(c) <= MaxRecord-roomForEnvelope
+	}
+	if fits() {
+		return
+	}
+	table := v.info.Type.Fields()
+	for name := range v.s.data {
+		if !slices.ContainsFunc(table, func(f Field) bool { return f.Name == name }) {
+			delete(v.s.data, name)
+		}
+	}
+	v.drop("*")
+	if fits() {
+		return
+	}
+	for _, f := range table {
+		if _, given := v.s.data[f.Name]; given && !f.Required {
+			delete(v.s.data, f.Name)
+			v.drop(f.Name)
+		}
+	}
+}
+
 // finish completes data with what the recorder derives.
 func (v *validation) finish() {
 	s := v.s
+	if v.lenient {
+		v.shrink()
+	}
 	if len(s.Dropped) > 0 {
 		slices.Sort(s.Dropped)
 		list := make([]any, len(s.Dropped))

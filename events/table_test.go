@@ -261,8 +261,8 @@ func TestSubjectInsteadOfPhone(t *testing.T) {
 // A number never comes out of a Phone by printing.
 func TestPhoneHidesItsNumber(t *testing.T) {
 	p := NewPhone("+393401234567", LineMobile)
-	s := &Submission{Phone: p}
-	for _, text := range []string{fmt.Sprint(p), fmt.Sprintf("%v %+v %#v %s %q", p, p, p, p, p), fmt.Sprintf("%v %+v", s, s), fmt.Sprintf("%x", p)} {
+	s := &Submission{Phone: p, Evidence: []byte("+393401234567"), data: map[string]any{"phone": "+393401234567"}}
+	for _, text := range []string{fmt.Sprint(p), fmt.Sprintf("%v %+v %#v %s %q", p, p, p, p, p), fmt.Sprintf("%v %+v %#v %+v %#v", s, s, s, *s, *s), fmt.Sprintf("%x", p)} {
 		if strings.Contains(text, "340123") || strings.Contains(text, "333430") {
 			t.Errorf("the number shows: %s", text)
 		}

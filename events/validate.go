@@ -15,6 +15,10 @@ import (
 // MaxSubmission is the largest submission in bytes (events.md 6).
 const MaxSubmission = 256 << 10
 
+// MaxFaults bounds the faults that are reported of one submission, so that a
+// list of 100,000 wrong values does not become a reject of many megabytes.
+const MaxFaults = 200
+
 // MaxAhead is how far a submitted clock may run ahead of the ledger's.
 const MaxAhead = 15 * time.Minute
 
@@ -79,6 +83,13 @@ type Submission struct {
 
 	data map[string]any // in recorded form, without phone, country, evidence
 }
+
+// String names the submission without its data: those and the evidence are
+// personal, whichever verb prints them.
+func (s Submission) String() string { return "submission of " + string(s.Type) }
+
+// GoString hides what String hides.
+func (s Submission) GoString() string { return s.String() }
 
 // Identity returns the submission's identity.
 func (s *Submission) Identity() Identity { return Identity{s.Source, s.ID} }
@@ -154,12 +165,21 @@ type validation struct {
 	lenient bool
 }
 
+// fault notes a fault, up to MaxFaults.
 func (v *validation) fault(code, field, hint string) {
+	if len(v.faults) == MaxFaults {
+		return
+	}
 	v.faults = append(v.faults, Fault{Code: code, Field: field, Hint: hint})
 }
 
-// drop leaves an invalid optional field out of a restrictive event.
+// drop leaves an invalid optional field out of a restrictive event. A name that
+// must not be repeated stands as *.
 func (v *validation) drop(field string) {
+	if personal(field) || len(v.s.Dropped) > 60 {
+		field = "*"
+	}
+	field = pathName(field)
 	if !slices.Contains(v.s.Dropped, field) {
 		v.s.Dropped = append(v.s.Dropped, field)
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -56,11 +57,32 @@ func (v *validation) scan(name string, raw any) {
 	if len(v.faults) > before && v.lenient {
 		v.faults = v.faults[:before]
 		delete(v.s.data, name)
-		if personal(name) {
-			name = "*" // dropped must not repeat it
-		}
 		v.drop(name)
 	}
+}
+
+// pathName is name as a part of a path: "*" where it is too long or holds
+// control characters, for the sender chose it.
+func pathName(name string) string {
+	if len(name) > 64 || strings.ContainsFunc(name, isControl) {
+		return "*"
+	}
+	return name
+}
+
+// member and item extend a path, to a length that a report can bear.
+func member(path, name string) string {
+	if len(path) > 200 {
+		return path
+	}
+	return path + "." + pathName(name)
+}
+
+func item(path string, i int) string {
+	if len(path) > 200 {
+		return path
+	}
+	return path + "[" + strconv.Itoa(i) + "]"
 }
 
 // scanMember looks for personal data in the name and the value of a member.
@@ -70,10 +92,10 @@ func (v *validation) scanMember(path, name string, raw any) {
 		return
 	}
 	if callerNumbers[name] {
-		v.scanValue(path+"."+name, raw, mailOrIP)
+		v.scanValue(member(path, name), raw, mailOrIP)
 		return
 	}
-	v.scanValue(path+"."+name, raw, personal)
+	v.scanValue(member(path, name), raw, personal)
 }
 
 // callerNumbers are the fields in which a number in E.164 may stand: numbers of
@@ -88,7 +110,7 @@ func (v *validation) scanValue(path string, raw any, found func(string) bool) {
 		}
 	case []any:
 		for i, e := range x {
-			v.scanValue(fmt.Sprintf("%s[%d]", path, i), e, found)
+			v.scanValue(item(path, i), e, found)
 		}
 	case map[string]any:
 		for _, k := range slices.Sorted(maps.Keys(x)) {
@@ -210,7 +232,7 @@ func (v *validation) checkScope(f *Field, path string, raw any) {
 		v.fault("scope_missing", path, "name at least one value: a grant covers only what it names")
 	}
 	for i, e := range list {
-		at := fmt.Sprintf("%s[%d]", path, i)
+		at := item(path, i)
 		s, ok := e.(string)
 		switch {
 		case !ok:
@@ -244,7 +266,7 @@ func (v *validation) checkList(f *Field, path string, raw any) any {
 	}
 	out := make([]any, len(list))
 	for i, e := range list {
-		out[i] = v.check(&elem, fmt.Sprintf("%s[%d]", path, i), e)
+		out[i] = v.check(&elem, item(path, i), e)
 	}
 	return out
 }
