@@ -56,7 +56,7 @@ func (c *chart) svg(l labels) (template.HTML, error) {
 	if err != nil {
 		return "", fmt.Errorf("draw chart %s: %w", c.title, err)
 	}
-	return template.HTML(b), nil //nolint:gosec // drawn by the library from numbers and from names that it escapes
+	return template.HTML(b), nil // drawn by the library from numbers and from names that it escapes
 }
 
 // charts returns the charts of the report in the order of their parts.

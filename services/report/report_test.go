@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/xuri/excelize/v2"
+
 	"github.com/assenso/assenso/events"
 	"github.com/assenso/assenso/services/rules"
 	"github.com/assenso/assenso/services/view"
@@ -176,5 +178,31 @@ func TestWithheldCallerIsNamed(t *testing.T) {
 		if tab.name == "caller_ids" && (tab.rows[1][0] != "withheld" || tab.rows[0][2] != "IT-CLI-02: 1") {
 			t.Errorf("caller ids %v", tab.rows)
 		}
+	}
+}
+
+func TestWorkbookHoldsEveryTable(t *testing.T) {
+	r := sampleReport(t)
+	var out bytes.Buffer
+	if err := r.WriteXLSX(&out); err != nil {
+		t.Fatal(err)
+	}
+	book, err := excelize.OpenReader(bytes.NewReader(out.Bytes()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables := r.tables()
+	sheets := book.GetSheetList()
+	if len(sheets) != len(tables) {
+		t.Fatalf("%d sheets for %d tables", len(sheets), len(tables))
+	}
+	for i, sheet := range sheets {
+		rows, err := book.GetRows(sheet)
+		if err != nil || len(rows) != len(tables[i].rows)+1 {
+			t.Errorf("sheet %s has %d rows, want %d and a heading: %v", sheet, len(rows), len(tables[i].rows), err)
+		}
+	}
+	if err := book.Close(); err != nil {
+		t.Error(err)
 	}
 }
