@@ -92,8 +92,8 @@ type Tx interface {
 	Events(places []Variant) ([]Event, error)
 	// Disputed is Reader.Disputed within the transaction.
 	Disputed(asOf Positions) ([]Event, error)
-	// Linked returns those of the contacts that have links.
-	Linked(contacts []events.ContactKey) (map[events.ContactKey]bool, error)
+	// Called returns those of the contacts that have attempts.
+	Called(contacts []events.ContactKey) (map[events.ContactKey]bool, error)
 
 	// Variants returns the variants of identities; absent ones are missing.
 	Variants(ids []events.IdentityHash) (map[events.IdentityHash][]Variant, error)

@@ -94,7 +94,7 @@ func (s *Store) dumpIndex(r *reading, out io.Writer) error {
 		}
 		_, err = fmt.Fprintf(out, "variant %x %v %s %d %v\n", []byte(id), v.Digest, v.Stream, v.Sequence, v.Contact)
 		return err
-	}, `SELECT identity, place FROM identity UNION ALL SELECT identity, place FROM variant ORDER BY identity, substr(place, 27, 32)`)
+	}, `SELECT identity, place FROM (SELECT identity, place FROM identity UNION ALL SELECT identity, place FROM variant) ORDER BY identity, substr(place, 27, 32)`)
 	if err != nil {
 		return err
 	}

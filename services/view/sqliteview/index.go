@@ -21,6 +21,10 @@ type transaction struct {
 	projection int64
 }
 
+func (t *transaction) reading() *reading {
+	return &reading{t.ctx, t.tx, t.store.names.name, &t.store.ask}
+}
+
 func (t *transaction) stream(name string) (uint16, error) {
 	id, ok := t.store.names.id(name)
 	if !ok {
@@ -311,10 +315,10 @@ func (t *transaction) Corrections() ([]view.Correction, error) {
 	return out, failed("read corrections", err)
 }
 
-// Linked implements view.Tx.
-func (t *transaction) Linked(contacts []events.ContactKey) (map[events.ContactKey]bool, error) {
+// Called implements view.Tx.
+func (t *transaction) Called(contacts []events.ContactKey) (map[events.ContactKey]bool, error) {
 	out := map[events.ContactKey]bool{}
-	err := t.store.stmts.findLinked.look(t.ctx, t.tx, keyArgs(contacts), func(r *sql.Rows) error {
+	err := t.store.stmts.findCalled.look(t.ctx, t.tx, keyArgs(contacts), func(r *sql.Rows) error {
 		var contact sql.RawBytes
 		if err := r.Scan(&contact); err != nil {
 			return err
@@ -322,7 +326,7 @@ func (t *transaction) Linked(contacts []events.ContactKey) (map[events.ContactKe
 		out[events.ContactKey(contact)] = true
 		return nil
 	})
-	return out, failed("read links", err)
+	return out, failed("look up attempts", err)
 }
 
 func keyArgs(contacts []events.ContactKey) []any {
@@ -341,7 +345,7 @@ func (t *transaction) Conflicting(ids []events.IdentityHash) (map[events.Identit
 		args = append(args, ids[i][:])
 	}
 	var several []events.IdentityHash
-	err := t.store.stmts.findVariant.look(t.ctx, t.tx, args, func(r *sql.Rows) error {
+	err := t.store.ask.variant.look(t.ctx, t.tx, args, func(r *sql.Rows) error {
 		var id, place sql.RawBytes
 		if err := r.Scan(&id, &place); err != nil {
 			return err
@@ -359,7 +363,7 @@ func (t *transaction) Conflicting(ids []events.IdentityHash) (map[events.Identit
 func (t *transaction) Events(places []view.Variant) ([]view.Event, error) {
 	const op = "read events"
 	var out []view.Event
-	st := t.tx.StmtContext(t.ctx, t.store.stmts.oneEvent)
+	st := t.tx.StmtContext(t.ctx, t.store.ask.oneEvent)
 	for i := range places {
 		p := &places[i]
 		found, err := st.QueryContext(t.ctx, p.Contact[:], p.Sequence)
@@ -384,7 +388,7 @@ func (t *transaction) Events(places []view.Variant) ([]view.Event, error) {
 
 // Disputed implements view.Tx.
 func (t *transaction) Disputed(asOf view.Positions) ([]view.Event, error) {
-	out, err := t.store.linked(t.ctx, t.tx, t.store.names.name, events.ContactKey{}, asOf)
+	out, err := t.reading().linked(events.ContactKey{}, asOf)
 	return out, failed("read disputed events", err)
 }
 
@@ -393,7 +397,7 @@ func (s *Store) Disputed(ctx context.Context, asOf view.Positions) ([]view.Event
 	var out []view.Event
 	err := s.within(ctx, "read disputed events", func(r *reading) error {
 		var err error
-		out, err = s.linked(ctx, r.tx, r.streams, events.ContactKey{}, asOf)
+		out, err = r.linked(events.ContactKey{}, asOf)
 		return err
 	})
 	return out, err

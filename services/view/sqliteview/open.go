@@ -36,8 +36,10 @@ type Store struct {
 	write *sql.DB // one connection
 	read  *sql.DB
 	stmts statements
-	mu    sync.Mutex // held by the writer
-	names names
+	// asked by the writer within its transaction, and by readers
+	ask, asked lookups
+	mu         sync.Mutex // held by the writer
+	names      names
 }
 
 var _ view.Store = (*Store)(nil)
@@ -77,7 +79,13 @@ func (s *Store) connect(ctx context.Context, path string) error {
 	if err := os.Chmod(path, 0o600); err != nil {
 		return failed(op, err)
 	}
-	return s.stmts.prepare(ctx, s.write)
+	if err := s.stmts.prepare(ctx, s.write); err != nil {
+		return err
+	}
+	if err := s.ask.prepare(ctx, s.write); err != nil {
+		return err
+	}
+	return s.asked.prepare(ctx, s.read)
 }
 
 // dsn names the database with its settings. Transactions of the writer take

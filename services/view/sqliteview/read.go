@@ -24,6 +24,7 @@ type reading struct {
 	ctx     context.Context
 	tx      *sql.Tx
 	streams func(uint16) (string, bool)
+	ask     *lookups
 }
 
 // within runs read in a transaction that writes nothing.
@@ -37,7 +38,7 @@ func (s *Store) within(ctx context.Context, op string, read func(r *reading) err
 	if err != nil {
 		return failed(op, err)
 	}
-	err = read(&reading{ctx, tx, streams})
+	err = read(&reading{ctx, tx, streams, &s.asked})
 	var own *yielded
 	if errors.As(err, &own) {
 		return own.error
@@ -106,7 +107,7 @@ func (s *Store) Identities(ctx context.Context, ids []events.IdentityHash) (map[
 	var out map[events.IdentityHash][]view.Variant
 	err := s.within(ctx, "look up identities", func(r *reading) error {
 		var err error
-		out, err = s.variants(ctx, r.tx, r.streams, ids)
+		out, err = r.variants(ids)
 		return err
 	})
 	return out, err
@@ -114,22 +115,22 @@ func (s *Store) Identities(ctx context.Context, ids []events.IdentityHash) (map[
 
 // Variants implements view.Tx.
 func (t *transaction) Variants(ids []events.IdentityHash) (map[events.IdentityHash][]view.Variant, error) {
-	out, err := t.store.variants(t.ctx, t.tx, t.store.names.name, ids)
+	out, err := t.reading().variants(ids)
 	return out, failed("look up identities", err)
 }
 
-func (s *Store) variants(ctx context.Context, tx *sql.Tx, streams func(uint16) (string, bool), ids []events.IdentityHash) (map[events.IdentityHash][]view.Variant, error) {
+func (r *reading) variants(ids []events.IdentityHash) (map[events.IdentityHash][]view.Variant, error) {
 	out := make(map[events.IdentityHash][]view.Variant, len(ids))
 	args := make([]any, 0, len(ids))
 	for i := range ids {
 		args = append(args, ids[i][:])
 	}
-	scan := func(r *sql.Rows) error {
+	scan := func(row *sql.Rows) error {
 		var id, place sql.RawBytes
-		if err := r.Scan(&id, &place); err != nil {
+		if err := row.Scan(&id, &place); err != nil {
 			return err
 		}
-		v, err := readPlace(place, streams)
+		v, err := readPlace(place, r.streams)
 		if err != nil {
 			return err
 		}
@@ -139,11 +140,11 @@ func (s *Store) variants(ctx context.Context, tx *sql.Tx, streams func(uint16) (
 		}
 		return nil
 	}
-	if err := s.stmts.findIdentity.look(ctx, tx, args, scan); err != nil {
+	if err := r.ask.identity.look(r.ctx, r.tx, args, scan); err != nil {
 		return nil, err
 	}
 	// Only what is in conflict has a second row, and only what is known can.
-	if err := s.stmts.findVariant.look(ctx, tx, args, scan); err != nil {
+	if err := r.ask.variant.look(r.ctx, r.tx, args, scan); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -154,7 +155,7 @@ func (s *Store) History(ctx context.Context, contact events.ContactKey, asOf vie
 	var h view.History
 	err := s.within(ctx, "read history", func(r *reading) error {
 		var err error
-		h, err = s.history(ctx, r.tx, r.streams, contact, asOf)
+		h, err = r.history(contact, asOf)
 		if err == nil && !owns(&h) {
 			return sql.ErrNoRows
 		}
@@ -174,7 +175,7 @@ func owns(h *view.History) bool {
 func (t *transaction) Histories(contacts []events.ContactKey, asOf view.Positions) (map[events.ContactKey]view.History, error) {
 	out := make(map[events.ContactKey]view.History, len(contacts))
 	for _, c := range contacts {
-		h, err := t.store.history(t.ctx, t.tx, t.store.names.name, c, asOf)
+		h, err := t.reading().history(c, asOf)
 		if err != nil {
 			return nil, failed("read histories", err)
 		}
@@ -185,16 +186,16 @@ func (t *transaction) Histories(contacts []events.ContactKey, asOf view.Position
 	return out, nil
 }
 
-func (s *Store) history(ctx context.Context, tx *sql.Tx, streams func(uint16) (string, bool), contact events.ContactKey, asOf view.Positions) (view.History, error) {
+func (r *reading) history(contact events.ContactKey, asOf view.Positions) (view.History, error) {
 	h := view.History{Contact: contact}
-	found, err := tx.StmtContext(ctx, s.stmts.history).QueryContext(ctx, contact[:])
-	err = drain(found, err, func(r *sql.Rows) error {
+	found, err := r.tx.StmtContext(r.ctx, r.ask.history).QueryContext(r.ctx, contact[:])
+	err = drain(found, err, func(row *sql.Rows) error {
 		var raw sql.RawBytes
 		e := view.Event{Contact: contact}
-		if err := r.Scan(&e.Sequence, &raw); err != nil {
+		if err := row.Scan(&e.Sequence, &raw); err != nil {
 			return err
 		}
-		if err := readRecord(raw, streams, &e); err != nil {
+		if err := readRecord(raw, r.streams, &e); err != nil {
 			return err
 		}
 		if asOf.Covers(e.Stream, e.Sequence) {
@@ -205,22 +206,23 @@ func (s *Store) history(ctx context.Context, tx *sql.Tx, streams func(uint16) (s
 	if err != nil {
 		return h, err
 	}
-	linked, err := s.linked(ctx, tx, streams, contact, asOf)
+	linked, err := r.linked(contact, asOf)
 	h.Events = append(h.Events, linked...)
 	return h, err
 }
 
-func (s *Store) linked(ctx context.Context, tx *sql.Tx, streams func(uint16) (string, bool), contact events.ContactKey, asOf view.Positions) ([]view.Event, error) {
+// linked reads the events that lie elsewhere and bear on the contact.
+func (r *reading) linked(contact events.ContactKey, asOf view.Positions) ([]view.Event, error) {
 	var out []view.Event
-	found, err := tx.StmtContext(ctx, s.stmts.links).QueryContext(ctx, contact[:])
-	err = drain(found, err, func(r *sql.Rows) error {
+	found, err := r.tx.StmtContext(r.ctx, r.ask.links).QueryContext(r.ctx, contact[:])
+	err = drain(found, err, func(row *sql.Rows) error {
 		var owner, raw sql.RawBytes
 		var e view.Event
-		if err := r.Scan(&owner, &e.Sequence, &raw); err != nil {
+		if err := row.Scan(&owner, &e.Sequence, &raw); err != nil {
 			return err
 		}
 		e.Contact = events.ContactKey(owner)
-		if err := readRecord(raw, streams, &e); err != nil {
+		if err := readRecord(raw, r.streams, &e); err != nil {
 			return err
 		}
 		if asOf.Covers(e.Stream, e.Sequence) {
@@ -247,7 +249,7 @@ func (s *Store) References(ctx context.Context, after uint64, limit int, asOf vi
 
 // References implements view.Tx.
 func (t *transaction) References(after uint64, limit int, asOf view.Positions) ([]view.Event, error) {
-	out, err := references(&reading{t.ctx, t.tx, t.store.names.name}, after, limit, asOf)
+	out, err := references(t.reading(), after, limit, asOf)
 	return out, failed("read references", err)
 }
 
@@ -287,7 +289,7 @@ func (s *Store) Conflicts(ctx context.Context, asOf view.Positions) ([]view.Conf
 		if err != nil {
 			return err
 		}
-		found, err := s.variants(ctx, r.tx, r.streams, ids)
+		found, err := r.variants(ids)
 		if err != nil {
 			return err
 		}

@@ -29,7 +29,7 @@ func (s *Store) Scan(ctx context.Context, sel view.Selection, asOf view.Position
 			}
 			after = bytes.Clone(page[len(page)-1][:])
 			for _, contact := range page {
-				h, err := s.history(ctx, r.tx, r.streams, contact, asOf)
+				h, err := r.history(contact, asOf)
 				if err != nil {
 					return err
 				}

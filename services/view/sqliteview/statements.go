@@ -16,21 +16,29 @@ type rows struct {
 	many, one *sql.Stmt
 }
 
-// statements are the hot ones; the rest is prepared where it is used.
+// lookups are what the writer and the readers ask, each on connections of
+// their own.
+type lookups struct {
+	identity, variant        rows
+	history, links, oneEvent *sql.Stmt
+}
+
+// statements are the writer's hot ones; the rest is prepared where it is used.
 type statements struct {
 	event, identity, variant, link, correction, late, sourceRun, duplicate, typed, listed, due, attempt rows
 
-	findIdentity, findVariant, findLinked rows // look-ups, one column
+	findCalled, findAttempt rows // look-ups by contact
+}
 
-	history, links, oneEvent, attemptsOf *sql.Stmt
+// bulk is a statement for many rows: head, rows of parameters, tail.
+type bulk struct {
+	into       *rows
+	columns    int
+	head, tail string
 }
 
 func (s *statements) prepare(ctx context.Context, db *sql.DB) error {
-	for _, p := range []struct {
-		into       *rows
-		columns    int
-		head, tail string
-	}{
+	return prepareBulk(ctx, db, []bulk{
 		{&s.event, 3, "INSERT INTO event (contact, sequence, record) VALUES ", ""},
 		{&s.identity, 2, "INSERT INTO identity (identity, place) VALUES ", " ON CONFLICT DO NOTHING"},
 		{&s.variant, 3, "INSERT INTO variant (identity, digest, place) VALUES ", " ON CONFLICT DO NOTHING"},
@@ -42,12 +50,31 @@ func (s *statements) prepare(ctx context.Context, db *sql.DB) error {
 		{&s.typed, 2, "INSERT INTO typed (type, contact) VALUES ", " ON CONFLICT DO NOTHING"},
 		{&s.listed, 2, "INSERT INTO listed (list, contact) VALUES ", " ON CONFLICT DO NOTHING"},
 		{&s.due, 3, "INSERT INTO due (projection, at_us, contact) VALUES ", " ON CONFLICT DO NOTHING"},
-		{&s.attempt, 10, "INSERT INTO attempt (campaign, contact, sequence, stream, dialled_us, known_us, source, id, found, findings) VALUES ",
-			" ON CONFLICT (campaign, contact, sequence) DO UPDATE SET dialled_us = excluded.dialled_us, known_us = excluded.known_us, found = excluded.found, findings = excluded.findings"},
-		{&s.findIdentity, 1, "SELECT identity, place FROM identity WHERE identity IN (VALUES ", ")"},
-		{&s.findVariant, 1, "SELECT identity, place FROM variant WHERE identity IN (VALUES ", ")"},
-		{&s.findLinked, 1, "SELECT DISTINCT contact FROM link WHERE contact IN (VALUES ", ")"},
-	} {
+		{&s.attempt, 10, "INSERT INTO attempt (contact, sequence, campaign, stream, dialled_us, known_us, source, id, found, findings) VALUES ",
+			" ON CONFLICT (contact, sequence) DO UPDATE SET campaign = excluded.campaign, dialled_us = excluded.dialled_us, known_us = excluded.known_us, found = excluded.found, findings = excluded.findings"},
+		{&s.findCalled, 1, "SELECT DISTINCT contact FROM attempt WHERE contact IN (VALUES ", ")"},
+		{&s.findAttempt, 1, attemptsOfQuery, ")"},
+	})
+}
+
+func (l *lookups) prepare(ctx context.Context, db *sql.DB) error {
+	err := prepareBulk(ctx, db, []bulk{
+		{&l.identity, 1, "SELECT identity, place FROM identity WHERE identity IN (VALUES ", ")"},
+		{&l.variant, 1, "SELECT identity, place FROM variant WHERE identity IN (VALUES ", ")"},
+	})
+	for _, p := range []struct {
+		into **sql.Stmt
+		text string
+	}{{&l.history, historyQuery}, {&l.links, linksQuery}, {&l.oneEvent, oneEventQuery}} {
+		if err == nil {
+			*p.into, err = db.PrepareContext(ctx, p.text)
+		}
+	}
+	return failed("prepare view statements", err)
+}
+
+func prepareBulk(ctx context.Context, db *sql.DB, list []bulk) error {
+	for _, p := range list {
 		p.into.columns = p.columns
 		row := "(" + strings.TrimSuffix(strings.Repeat("?,", p.columns), ",") + ")"
 		var err error
@@ -55,17 +82,6 @@ func (s *statements) prepare(ctx context.Context, db *sql.DB) error {
 			return failed("prepare view statements", err)
 		}
 		if p.into.many, err = db.PrepareContext(ctx, p.head+row+strings.Repeat(","+row, width-1)+p.tail); err != nil {
-			return failed("prepare view statements", err)
-		}
-	}
-	for _, p := range []struct {
-		into *(*sql.Stmt)
-		text string
-	}{
-		{&s.history, historyQuery}, {&s.links, linksQuery}, {&s.oneEvent, oneEventQuery}, {&s.attemptsOf, attemptsOfQuery},
-	} {
-		var err error
-		if *p.into, err = db.PrepareContext(ctx, p.text); err != nil {
 			return failed("prepare view statements", err)
 		}
 	}

@@ -17,18 +17,20 @@ import (
 	"github.com/assenso/assenso/services/view"
 )
 
-const attemptsOfQuery = `SELECT c.controller, c.campaign, a.sequence, s.name, a.dialled_us, a.known_us, a.source, a.id, a.found, a.findings
-	FROM campaign c JOIN attempt a ON a.campaign = c.id AND a.contact = ? JOIN stream s ON s.id = a.stream ORDER BY c.controller, c.campaign, a.sequence`
+// attemptsOfQuery is completed by a list of contacts.
+const attemptsOfQuery = `SELECT a.contact, c.controller, c.campaign, a.sequence, s.name, a.dialled_us, a.known_us, a.source, a.id, a.found, a.findings
+	FROM attempt a JOIN campaign c ON c.id = a.campaign JOIN stream s ON s.id = a.stream WHERE a.contact IN (VALUES `
 
 // scanAttempt reads a row of attemptsOfQuery's columns.
 func scanAttempt(r *sql.Rows, a *view.Attempt, findings *[]view.Finding) error {
 	var dialled, known int64
-	var body sql.RawBytes
-	if err := r.Scan(&a.Controller, &a.Campaign, &a.Sequence, &a.Stream, &dialled, &known, &a.Source, &a.ID, &a.Findings, &body); err != nil {
+	var contact, body sql.RawBytes
+	if err := r.Scan(&contact, &a.Controller, &a.Campaign, &a.Sequence, &a.Stream, &dialled, &known, &a.Source, &a.ID, &a.Findings, &body); err != nil {
 		return err
 	}
+	a.Contact = events.ContactKey(contact)
 	a.DialledAt, a.Known = events.InstantFromUnixMicro(dialled), events.InstantFromUnixMicro(known)
-	if len(body) == 0 || findings == nil {
+	if len(body) == 0 {
 		return nil
 	}
 	return readFindings(body, a, findings)
@@ -100,7 +102,7 @@ func (t *transaction) PutFindings(in []view.AttemptFindings) error {
 	}
 	sorted := slices.Clone(in)
 	slices.SortFunc(sorted, func(a, b view.AttemptFindings) int {
-		return cmp.Or(cmp.Compare(ids[a.Attempt.CampaignRef], ids[b.Attempt.CampaignRef]), bytes.Compare(a.Attempt.Contact[:], b.Attempt.Contact[:]), cmp.Compare(a.Attempt.Sequence, b.Attempt.Sequence))
+		return cmp.Or(bytes.Compare(a.Attempt.Contact[:], b.Attempt.Contact[:]), cmp.Compare(a.Attempt.Sequence, b.Attempt.Sequence))
 	})
 	args := make([]any, 0, 10*len(sorted))
 	for i := range sorted {
@@ -113,7 +115,7 @@ func (t *transaction) PutFindings(in []view.AttemptFindings) error {
 		if err != nil {
 			return failed(op, err)
 		}
-		args = append(args, ids[a.CampaignRef], a.Contact[:], a.Sequence, stream, a.DialledAt.UnixMicro(), a.Known.UnixMicro(), a.Source, a.ID, len(sorted[i].Findings), body)
+		args = append(args, a.Contact[:], a.Sequence, ids[a.CampaignRef], stream, a.DialledAt.UnixMicro(), a.Known.UnixMicro(), a.Source, a.ID, len(sorted[i].Findings), body)
 	}
 	_, err = t.store.stmts.attempt.write(t.ctx, t.tx, args)
 	return failed(op, err)
@@ -123,8 +125,7 @@ func (t *transaction) PutFindings(in []view.AttemptFindings) error {
 func (t *transaction) DropAttempts(attempts []view.Attempt) error {
 	for i := range attempts {
 		a := &attempts[i]
-		if _, err := t.tx.ExecContext(t.ctx, `DELETE FROM attempt WHERE campaign = (SELECT id FROM campaign WHERE controller = ? AND campaign = ?) AND contact = ? AND sequence = ?`,
-			a.Controller, a.Campaign, a.Contact[:], a.Sequence); err != nil {
+		if _, err := t.tx.ExecContext(t.ctx, `DELETE FROM attempt WHERE contact = ? AND sequence = ?`, a.Contact[:], a.Sequence); err != nil {
 			return failed("drop attempts", err)
 		}
 	}
@@ -134,22 +135,15 @@ func (t *transaction) DropAttempts(attempts []view.Attempt) error {
 // FindingsOf implements view.Tx.
 func (t *transaction) FindingsOf(contacts []events.ContactKey) (map[events.ContactKey][]view.AttemptFindings, error) {
 	out := map[events.ContactKey][]view.AttemptFindings{}
-	st := t.tx.StmtContext(t.ctx, t.store.stmts.attemptsOf)
-	for _, contact := range contacts {
-		rows, err := st.QueryContext(t.ctx, contact[:])
-		err = drain(rows, err, func(r *sql.Rows) error {
-			one := view.AttemptFindings{Attempt: view.Attempt{Contact: contact}}
-			if err := scanAttempt(r, &one.Attempt, &one.Findings); err != nil {
-				return err
-			}
-			out[contact] = append(out[contact], one)
-			return nil
-		})
-		if err != nil {
-			return nil, failed("read findings", err)
+	err := t.store.stmts.findAttempt.look(t.ctx, t.tx, keyArgs(contacts), func(r *sql.Rows) error {
+		var one view.AttemptFindings
+		if err := scanAttempt(r, &one.Attempt, &one.Findings); err != nil {
+			return err
 		}
-	}
-	return out, nil
+		out[one.Attempt.Contact] = append(out[one.Attempt.Contact], one)
+		return nil
+	})
+	return out, failed("read findings", err)
 }
 
 // Change implements view.Tx.
@@ -162,7 +156,7 @@ func (t *transaction) Change(changes []view.Change) error {
 			return failed(op, err)
 		}
 		id := ids[c.CampaignRef]
-		have, err := readCampaigns(&reading{t.ctx, t.tx, nil}, `WHERE id = ?`, id)
+		have, err := readCampaigns(t.reading(), `WHERE id = ?`, id)
 		if err != nil {
 			return failed(op, err)
 		}
@@ -218,7 +212,7 @@ func orNull(i events.Instant) any {
 
 // Campaigns implements view.Tx.
 func (t *transaction) Campaigns() ([]view.Campaign, error) {
-	out, err := readCampaigns(&reading{t.ctx, t.tx, nil}, ``)
+	out, err := readCampaigns(t.reading(), ``)
 	return out, failed("list campaigns", err)
 }
 
@@ -364,9 +358,9 @@ func (s *Store) FindingsOf(ctx context.Context, contact events.ContactKey) ([]vi
 	var out []view.Finding
 	err := s.within(ctx, "read findings", func(r *reading) error {
 		return r.query(func(rows *sql.Rows) error {
-			a := view.Attempt{Contact: contact}
+			var a view.Attempt
 			return scanAttempt(rows, &a, &out)
-		}, attemptsOfQuery, contact[:])
+		}, attemptsOfQuery+`(?)) ORDER BY c.controller, c.campaign, a.sequence`, contact[:])
 	})
 	return out, err
 }

@@ -129,9 +129,9 @@ CREATE TABLE campaign (
 ) STRICT;
 
 CREATE TABLE attempt (
-    campaign   INTEGER NOT NULL,
     contact    BLOB NOT NULL,
     sequence   INTEGER NOT NULL,
+    campaign   INTEGER NOT NULL,
     stream     INTEGER NOT NULL,
     dialled_us INTEGER NOT NULL,
     known_us   INTEGER NOT NULL,
@@ -139,8 +139,10 @@ CREATE TABLE attempt (
     id         TEXT NOT NULL,
     found      INTEGER NOT NULL,
     findings   BLOB,
-    PRIMARY KEY (campaign, contact, sequence)
+    PRIMARY KEY (contact, sequence)
 ) WITHOUT ROWID, STRICT;
+
+CREATE INDEX attempt_of ON attempt (campaign, contact, sequence);
 
 CREATE TABLE sweep (
     campaign INTEGER NOT NULL PRIMARY KEY,

@@ -1,0 +1,73 @@
+package projection_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/assenso/assenso/services/view"
+)
+
+// fault is a way in which an update fails.
+type fault int
+
+const (
+	beforeUpdate      fault = iota // nothing ran
+	insideUpdate                   // everything was written, then the transaction failed
+	absentAfterCommit              // the commit failed, its result is unknown: not stored
+	storedAfterCommit              // the same, but stored
+)
+
+// faultyStore lets every second update fail.
+type faultyStore struct {
+	view.Store
+	kind fault
+
+	mu     sync.Mutex
+	calls  map[string]int
+	failed int
+}
+
+func (f *faultyStore) due(name string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.calls == nil {
+		f.calls = map[string]int{}
+	}
+	f.calls[name]++
+	if f.calls[name]%2 == 0 {
+		return false
+	}
+	f.failed++
+	return true
+}
+
+var errInjected = errors.New("injected")
+
+func (f *faultyStore) Update(ctx context.Context, p view.Projection, from, to view.Progress, change func(view.Tx) error) error {
+	if !f.due(p.Name) {
+		return f.Store.Update(ctx, p, from, to, change)
+	}
+	failing := func(tx view.Tx) error {
+		if err := change(tx); err != nil {
+			return err
+		}
+		return fmt.Errorf("%w: %w", view.ErrUnavailable, errInjected)
+	}
+	switch f.kind {
+	case beforeUpdate:
+		return fmt.Errorf("%w: %w", view.ErrUnavailable, errInjected)
+	case insideUpdate:
+		return f.Store.Update(ctx, p, from, to, failing)
+	case absentAfterCommit:
+		if err := f.Store.Update(ctx, p, from, to, failing); !errors.Is(err, errInjected) {
+			return err
+		}
+		return fmt.Errorf("%w: %w", view.ErrAmbiguous, errInjected)
+	}
+	if err := f.Store.Update(ctx, p, from, to, change); err != nil {
+		return err
+	}
+	return fmt.Errorf("%w: %w", view.ErrAmbiguous, errInjected)
+}

@@ -1,0 +1,199 @@
+package violations
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/contact"
+	"github.com/assenso/assenso/services/rules"
+	"github.com/assenso/assenso/services/view"
+)
+
+// load gives every touched contact that has attempts its facts; the others are
+// let go.
+func (w *work) load() error {
+	var ask []events.ContactKey
+	for key, t := range w.touched {
+		if !t.reload {
+			if facts, ok := w.memory.histories.get(key); ok {
+				t.known = merge(facts, t.fresh)
+				w.memory.histories.put(key, t.known)
+				continue
+			}
+		}
+		if !t.all && !hasCall(t.fresh) {
+			ask = append(ask, key)
+		}
+	}
+	called, err := w.tx.Called(sortKeys(ask))
+	if err != nil {
+		return err
+	}
+	for _, key := range ask {
+		if !called[key] {
+			delete(w.touched, key)
+		}
+	}
+	var missing []events.ContactKey
+	for key, t := range w.touched {
+		if t.known == nil {
+			missing = append(missing, key)
+		}
+	}
+	stored, err := w.tx.Histories(sortKeys(missing), w.limit)
+	if err != nil {
+		return err
+	}
+	for _, key := range missing {
+		t := w.touched[key]
+		if t.known, err = factsOf(stored[key], t.fresh); err != nil {
+			return err
+		}
+		w.memory.histories.put(key, t.known)
+	}
+	return w.loadOld()
+}
+
+// loadOld reads what is stored of the contacts that had calls before.
+func (w *work) loadOld() error {
+	var ask []events.ContactKey
+	for key, t := range w.touched {
+		earlier := func(f *contact.Fact) bool { return f.Type == events.TypeCallConcluded && !slices.Contains(t.fresh, f) }
+		if t.all || slices.ContainsFunc(t.known, earlier) {
+			ask = append(ask, key)
+		}
+	}
+	old, err := w.tx.FindingsOf(sortKeys(ask))
+	if err != nil {
+		return err
+	}
+	for key, list := range old {
+		w.touched[key].old = list
+	}
+	return nil
+}
+
+func sortKeys(keys []events.ContactKey) []events.ContactKey {
+	slices.SortFunc(keys, func(a, b events.ContactKey) int { return bytes.Compare(a[:], b[:]) })
+	return keys
+}
+
+func hasCall(facts []*contact.Fact) bool {
+	return slices.ContainsFunc(facts, func(f *contact.Fact) bool { return f.Type == events.TypeCallConcluded })
+}
+
+// merge adds facts to known ones; a copy of a known fact adds nothing.
+func merge(known, fresh []*contact.Fact) []*contact.Fact {
+	out := known[:len(known):len(known)]
+	for _, f := range fresh {
+		if !slices.ContainsFunc(out, func(g *contact.Fact) bool { return g.Digest == f.Digest && g.ID == f.ID && g.Source == f.Source }) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// factsOf decodes a history; facts that are at hand already are not decoded.
+func factsOf(h view.History, fresh []*contact.Fact) ([]*contact.Fact, error) {
+	out := make([]*contact.Fact, 0, len(h.Events))
+	for i := range h.Events {
+		e := &h.Events[i]
+		at := slices.IndexFunc(fresh, func(f *contact.Fact) bool { return f.Sequence == e.Sequence && f.Stream == e.Stream })
+		if at >= 0 {
+			out = append(out, fresh[at])
+			continue
+		}
+		f, err := factOf(e)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, f)
+	}
+	return out, nil
+}
+
+// evaluate judges the touched contacts, side by side.
+func (v *Violations) evaluate(w *work) error {
+	keys := make([]events.ContactKey, 0, len(w.touched))
+	for key := range w.touched {
+		keys = append(keys, key)
+	}
+	var wg sync.WaitGroup
+	errs := make([]error, v.parallel)
+	for n := range v.parallel {
+		wg.Go(func() {
+			for i := n; i < len(keys); i += v.parallel {
+				if err := v.judge(w, keys[i], w.touched[keys[i]]); err != nil {
+					errs[n] = err
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// judge evaluates the attempts of one contact that something new bears on.
+func (v *Violations) judge(w *work, key events.ContactKey, t *touch) error {
+	if !hasCall(t.known) {
+		return nil
+	}
+	history := contact.NewHistory(key, t.known)
+	ever := contact.Cut{Occurred: events.MaxInstant, Received: events.MaxInstant, Recorded: w.asOf, Known: events.MaxInstant}
+	for _, f := range contact.View(history, ever) {
+		a, ok := rules.AttemptOf(f)
+		if !ok {
+			continue
+		}
+		r := result{attempt: view.Attempt{
+			CampaignRef: view.CampaignRef{Controller: f.Controller, Campaign: f.Campaign}, Contact: key, DialledAt: a.DialledAt,
+			Known: max(f.Time, f.Received), Stream: f.Stream, Sequence: f.Sequence, ID: f.ID, Source: f.Source,
+		}}
+		r.due = a.Outcome.End.Add(time.Duration(v.engine.Packs().At(a.DialledAt).RecordMinutes) * time.Minute)
+		if !t.all && max(r.due, a.DialledAt) < t.since {
+			r.kept = true
+			t.results = append(t.results, r)
+			continue
+		}
+		assessed := v.engine.Assess(history, w.memory.reference, a, w.asOf)
+		for i := range assessed.Findings {
+			f, err := findingOf(&r.attempt, &assessed.Findings[i])
+			if err != nil {
+				return err
+			}
+			r.findings = append(r.findings, f)
+		}
+		if r.due <= w.asOf || !refused(a.Outcome.Disposition) {
+			r.due = 0
+		}
+		t.results = append(t.results, r)
+	}
+	return nil
+}
+
+// refused: the outcomes of which IT-OPP-02 waits for the opposition.
+func refused(d events.Disposition) bool {
+	return d == events.DispositionRefusedContact || d == events.DispositionAskedRemoval
+}
+
+func findingOf(a *view.Attempt, f *rules.Finding) (view.Finding, error) {
+	evidence, err := json.Marshal(f.Evidence)
+	if err != nil {
+		return view.Finding{}, fmt.Errorf("project violations: encode evidence of %s: %w", f.Rule, err)
+	}
+	imputed := f.Controller
+	if f.Processor != "" {
+		imputed += "," + f.Processor
+	}
+	return view.Finding{
+		CampaignRef: a.CampaignRef, Contact: a.Contact, DialledAt: a.DialledAt, Source: a.Source, Attempt: a.ID, Sequence: a.Sequence,
+		Rule: f.Rule, Kind: string(f.Kind), Severity: string(f.Severity), Clause: f.Clause, Imputed: imputed, Evidence: evidence,
+	}, nil
+}
