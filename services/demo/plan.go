@@ -134,10 +134,10 @@ func (p *plan) talk(at time.Time, disposition string) *event {
 }
 
 // silent adds an answered call that no agent took, dropped after hold seconds.
-func (p *plan) silent(at time.Time, hold int) *event {
+func (p *plan) silent(at time.Time, hold int) {
 	e := p.dial(at, "silent")
 	answered := at.Add(time.Duration(6+p.w.rng.IntN(14)) * time.Second)
-	return e.with("answered_at", answered).with("released_at", answered.Add(time.Duration(hold)*time.Second)).close()
+	e.with("answered_at", answered).with("released_at", answered.Add(time.Duration(hold)*time.Second)).close()
 }
 
 // oppose makes the opposition that the person spoke, complete as IT-OPP-03 asks.

@@ -21,11 +21,10 @@ import (
 
 // book is a ledger of one's own: a sink that records what the contract admits.
 type book struct {
-	t       *testing.T
-	now     events.Instant
-	seen    map[events.Identity]map[events.Digest]bool
-	facts   []*contact.Fact
-	batches int
+	t     *testing.T
+	now   events.Instant
+	seen  map[events.Identity]map[events.Digest]bool
+	facts []*contact.Fact
 }
 
 // Send implements imports.Sink.

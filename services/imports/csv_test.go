@@ -27,7 +27,11 @@ func readCSV(t testing.TB, content []byte, set csvSettings) (head []string, out 
 	if err != nil {
 		return nil, nil, err
 	}
-	defer c.Close()
+	defer func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	for {
 		r, err := c.next()
 		if errors.Is(err, io.EOF) {
