@@ -59,6 +59,7 @@ type House struct {
 	bulk       *nats.Conn       // bulk reading
 	js         jetstream.JetStream
 	ledger     ledger.Ledger
+	pepper     *pepper
 	vault      *sqlvault.Vault
 	view       *sqliteview.Store
 	intake     *natsintake.Intake
@@ -75,6 +76,9 @@ type House struct {
 	projected  []view.Projection // that readers wait for
 	closers    []func() error    // in the order of opening
 	durability string
+	// ledgerExists: the ledger was there before this start.
+	ledgerExists bool
+	failed       chan error // what must stop the process, from callbacks
 }
 
 // service is one goroutine under the group.
@@ -87,7 +91,8 @@ type service struct {
 // Nothing runs before Run; Close releases everything if Run is never called.
 // Errors wrap ErrFatal or ErrConfig.
 func Open(ctx context.Context, cfg Config, o Options) (*House, error) {
-	h := &House{cfg: cfg, log: o.Log, metrics: o.Metrics, access: o.Access, ledger: o.Ledger, recorders: map[events.Family]*recorder.Recorder{}}
+	h := &House{cfg: cfg, log: o.Log, metrics: o.Metrics, access: o.Access, ledger: o.Ledger,
+		recorders: map[events.Family]*recorder.Recorder{}, failed: make(chan error, 1)}
 	if h.metrics == nil {
 		h.metrics = prometheus.NewRegistry()
 	}
@@ -160,16 +165,19 @@ func closeConn(c *nats.Conn) func() error {
 
 // openVault opens the vault under the ledger's pepper.
 func (h *House) openVault(ctx context.Context) error {
-	exists, fingerprint, err := h.ledgerPepper(ctx)
+	fingerprint, err := h.pepper.fingerprint(ctx)
 	if err != nil {
 		return err
 	}
-	h.vault, err = sqlvault.Open(ctx, sqlvault.Config{Folder: h.cfg.Data, LedgerExists: exists, LedgerFingerprint: fingerprint})
+	h.vault, err = sqlvault.Open(ctx, sqlvault.Config{Folder: h.cfg.Data, LedgerExists: h.ledgerExists, LedgerFingerprint: fingerprint})
 	if err != nil {
 		return fatal(err, "restore vault and key files of this ledger, or choose another data folder")
 	}
 	h.onClose(h.vault.Close)
-	return h.keepPepper(ctx, fingerprint)
+	if fingerprint != "" {
+		return nil
+	}
+	return h.pepper.keep(ctx, h.js, h.vault.Fingerprint())
 }
 
 // openIntake opens the queues before the ledger.
@@ -213,18 +221,23 @@ func (h *House) Run(ctx context.Context) error {
 			return nil
 		})
 	}
-	if h.broker != nil {
-		group.Go(func() error { return h.watchBroker(ctx) })
-	}
+	group.Go(func() error { return h.watch(ctx) })
 	return errors.Join(group.Wait(), h.Close())
 }
 
-// watchBroker ends when the broker can no longer store.
-func (h *House) watchBroker(ctx context.Context) error {
+// watch ends when something must stop the process: the broker can no longer
+// store, or the ledger's settings were weakened.
+func (h *House) watch(ctx context.Context) error {
+	var broker <-chan error
+	if h.broker != nil {
+		broker = h.broker.Failed()
+	}
 	select {
 	case <-ctx.Done():
 		return nil
-	case err := <-h.broker.Failed():
+	case err := <-h.failed:
+		return err
+	case err := <-broker:
 		return fatal(err, "mend the cause and start again; what was acknowledged is on disk")
 	}
 }

@@ -14,10 +14,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
-	"github.com/assenso/assenso/events"
 	"github.com/assenso/assenso/services/ledger"
-	"github.com/assenso/assenso/services/ledger/memledger"
-	"github.com/assenso/assenso/services/recorder"
 )
 
 func TestMain(m *testing.M) {
@@ -41,8 +38,7 @@ func start(t *testing.T, change func(*Config)) *running {
 	if change != nil {
 		change(&cfg)
 	}
-	clock := recorder.Monotone(func() events.Instant { return events.InstantOf(time.Now()) })
-	return startWith(t, cfg, Options{Clock: clock, Ledger: memledger.New(memledger.Options{Clock: clock})})
+	return startWith(t, cfg, Options{})
 }
 
 func startWith(t *testing.T, cfg Config, o Options) *running {

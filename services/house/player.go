@@ -21,7 +21,6 @@ import (
 	"github.com/assenso/assenso/services/inquiry"
 	"github.com/assenso/assenso/services/intake"
 	"github.com/assenso/assenso/services/ledger"
-	"github.com/assenso/assenso/services/ledger/memledger"
 	"github.com/assenso/assenso/services/rules"
 	"github.com/assenso/assenso/services/scenario"
 	"github.com/assenso/assenso/services/vault"
@@ -81,7 +80,7 @@ func (p *Player) Play(ctx context.Context, s *scenario.Scenario) (_ *scenario.Re
 	}
 	clock := &simulated{}
 	clock.set(begin(s))
-	h, err := Open(ctx, cfg, Options{Log: log, Clock: clock.read, Ledger: memledger.New(memledger.Options{Clock: clock.read})})
+	h, err := Open(ctx, cfg, Options{Log: log, Clock: clock.read})
 	if err != nil {
 		return nil, fmt.Errorf("play scenario %s: %w", s.ID, err)
 	}

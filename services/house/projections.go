@@ -7,18 +7,21 @@ import (
 
 	"github.com/assenso/assenso/services/projection"
 	"github.com/assenso/assenso/services/projection/consentstate"
+	"github.com/assenso/assenso/services/projection/violations"
 	"github.com/assenso/assenso/services/telemetry"
 	"github.com/assenso/assenso/services/view"
 )
 
-// consentState is whose progress says how current the event index is.
-var consentState = consentstate.Name
-
-// openProjections wires the projections that this house runs.
+// openProjections wires the projections that this house runs. violations reads
+// what consentstate has written, so it waits for it.
 func (h *House) openProjections(context.Context) error {
-	h.projected = []view.Projection{consentState}
+	h.projected = []view.Projection{consentstate.Name, violations.Name}
+	upstream := projection.Poll(h.view, consentstate.Name, settlePoll)
 	if h.cfg.Runs(ServiceConsentState) {
-		h.project(ServiceConsentState, consentstate.New(nil), projection.Config{})
+		upstream = h.project(ServiceConsentState, consentstate.New(nil), projection.Config{}).Await
+	}
+	if h.cfg.Runs(ServiceViolations) {
+		h.project(ServiceViolations, violations.New(h.engine), projection.Config{Upstream: upstream})
 	}
 	return nil
 }
