@@ -36,7 +36,7 @@ func firstLine(node ast.Node) int {
 type fields = map[string]any
 
 type rawFile struct {
-	Fixtures  string                 `yaml:"fixtures"`
+	Fixtures  any                    `yaml:"fixtures"`
 	Scenarios []located[rawScenario] `yaml:"scenarios"`
 }
 
@@ -77,18 +77,28 @@ func Load(file string) ([]*Scenario, error) {
 	return scenarios, err
 }
 
-// LoadFS reads one scenario file and its fixtures from files.
+// LoadFS reads one scenario file and its fixtures from files. A fixtures file
+// itself holds no scenarios and is no error. A fixtures file
+// holds no scenario and gives none, so that a whole folder can be named.
 func LoadFS(files fs.FS, file string) ([]*Scenario, error) {
+	if readYAML(files, file, &rawFixtures{}) == nil {
+		return nil, nil // a fixtures file holds no scenarios: *.yaml may name it too
+	}
 	var raw rawFile
 	if err := readYAML(files, file, &raw); err != nil {
 		return nil, err
 	}
 	if len(raw.Scenarios) == 0 {
+		if _, ok := raw.Fixtures.(fields); ok {
+			return nil, nil
+		}
 		return nil, &FileError{file, 0, "no scenarios"}
 	}
-	fixtureFile := raw.Fixtures
-	if fixtureFile == "" {
+	fixtureFile, named := raw.Fixtures.(string)
+	if raw.Fixtures == nil {
 		fixtureFile = "fixtures.yaml"
+	} else if !named || fixtureFile == "" {
+		return nil, &FileError{file, 0, "fixtures: want the name of a file"}
 	}
 	fixtureFile = path.Join(path.Dir(file), fixtureFile)
 	var fixtures rawFixtures
