@@ -67,7 +67,8 @@ type Positions map[Stream]Sequence
 // time in the form of events.Instant (the quotes around it belong to Head and
 // Tail), and Tail: the recorder builds the canonical bytes with a hole where
 // recordedtime's value stands, the ledger fills it just before it publishes.
-// Head and Tail must not change until Append has returned.
+// Head and Tail must not be changed once they were handed to Append, which may
+// still need them after a context that ended early.
 type Entry struct {
 	Subject   string            // NATS subject within the contact's stream, see events.LedgerSubject
 	Contact   events.ContactKey // decides the stream
