@@ -10,7 +10,7 @@ func TestFixturesFileHoldsNoScenarios(t *testing.T) {
 	files := fstest.MapFS{
 		"fixtures.yaml": {Data: []byte("fixtures:\n  base:\n    contacts: {M: \"+393401234567\"}\n")},
 		"empty.yaml":    {Data: []byte("scenarios: []\n")},
-		"bad.yaml":      {Data: []byte("fixtures:\n  base:\n    contact: {}\n")},
+		"bad.yaml":      {Data: []byte("fixtures:\n  base:\n    contacts: 7\n")},
 	}
 	if got, err := LoadFS(files, "fixtures.yaml"); err != nil || len(got) != 0 {
 		t.Errorf("fixtures file: %d scenarios, %v", len(got), err)
