@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strconv"
@@ -24,21 +23,6 @@ func CanonicalJSON(raw []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: %w", ErrCanonical, err)
 	}
 	return AppendCanonical(make([]byte, 0, len(raw)), v)
-}
-
-// decodeGeneric reads one JSON value, numbers as json.Number, and refuses
-// anything behind it.
-func decodeGeneric(raw []byte) (any, error) {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber()
-	var v any
-	if err := dec.Decode(&v); err != nil {
-		return nil, err
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("more than one JSON value")
-	}
-	return v, nil
 }
 
 // AppendCanonical appends the RFC 8785 form of v, a value of nil, bool, string,
