@@ -152,7 +152,7 @@ func list(findings []demo.Finding) string {
 // The evaluation finds exactly what is planted, whatever the seed and the day.
 func TestManifestIsWhatTheRulesFind(t *testing.T) {
 	for name, o := range map[string]demo.Options{
-		"default day":  {},
+		"default day":  {Contacts: 5000},
 		"other seed":   {Contacts: 1500, Seed: 7},
 		"other day":    {Contacts: 1500, Seed: 3, Day: events.NewDate(2026, 10, 21)},
 		"few contacts": {Contacts: 600, Seed: 4, Day: events.NewDate(2026, 11, 20)},
