@@ -52,7 +52,28 @@ type rawScenario struct {
 }
 
 type rawFixtures struct {
-	Fixtures map[string]located[rawFixture] `yaml:"fixtures"`
+	Fixtures fixtureMap `yaml:"fixtures"`
+}
+
+// fixtureMap reads each fixture by itself: the library passes over the errors
+// of a map's values.
+type fixtureMap map[string]located[rawFixture]
+
+// UnmarshalYAML implements yaml.NodeUnmarshaler.
+func (m *fixtureMap) UnmarshalYAML(node ast.Node) error {
+	mapping, ok := node.(*ast.MappingNode)
+	if !ok {
+		return fmt.Errorf("fixtures: a map of fixtures is wanted")
+	}
+	*m = fixtureMap{}
+	for _, v := range mapping.Values {
+		var f located[rawFixture]
+		if err := f.UnmarshalYAML(v.Value); err != nil {
+			return err
+		}
+		(*m)[v.Key.String()] = f
+	}
+	return nil
 }
 
 type rawFixture struct {
