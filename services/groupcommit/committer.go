@@ -12,27 +12,30 @@ import (
 	"golang.org/x/sync/semaphore"
 )
 
-// Committer publishes to one stream. It owns two goroutines: one gathers and
-// stages a group while the other has the group before committed. Its methods
-// may be called from many goroutines.
+// Committer publishes to one stream. One goroutine gathers and stages a group
+// while another has the group before committed; a third watches the connection.
+// Its methods may be called from many goroutines.
 type Committer struct {
-	nc     *nats.Conn
-	js     jetstream.JetStream
-	stream string
-	opts   Options
-	room   *semaphore.Weighted
-	life   context.Context // ended by Close
-	end    context.CancelFunc
-	staged chan *group // unbuffered: at most one group waits behind the one being committed
-	ended  sync.WaitGroup
+	nc      *nats.Conn
+	js      jetstream.JetStream
+	stream  string
+	opts    Options
+	room    *semaphore.Weighted
+	life    context.Context // ended by Close
+	end     context.CancelFunc
+	staged  chan *group   // unbuffered: at most one group waits behind the one being committed
+	settled chan struct{} // closed when the last group is settled
+	status  chan nats.Status
+	ended   sync.WaitGroup
 
-	mu      sync.Mutex
-	wake    *sync.Cond
-	queue   []*item
-	busy    bool // a group is being committed
-	closed  bool
-	pending map[string]*item // by message id: published, result not yet known
-	recent  memory
+	mu        sync.Mutex
+	wake      *sync.Cond
+	queue     []*item
+	busy      bool               // a group is being committed
+	interrupt context.CancelFunc // ends the wait for the answer to a batch
+	closed    bool
+	pending   map[string]*item // by message id: published, result not yet known
+	recent    memory
 }
 
 // item is one message on its way.
@@ -59,14 +62,17 @@ func New(nc *nats.Conn, stream string, opts Options) (*Committer, error) {
 		nc: nc, js: js, stream: stream, opts: opts,
 		room:    semaphore.NewWeighted(int64(opts.Pending)),
 		staged:  make(chan *group),
+		settled: make(chan struct{}),
 		pending: make(map[string]*item),
 		recent:  newMemory(opts.Remember),
 	}
 	c.life, c.end = context.WithCancel(context.Background())
 	c.wake = sync.NewCond(&c.mu)
-	c.ended.Add(2)
+	c.status = nc.StatusChanged(nats.RECONNECTING, nats.CLOSED)
+	c.ended.Add(3)
 	go c.gatherGroups()
 	go c.commitGroups()
+	go c.watchConnection()
 	return c, nil
 }
 
@@ -80,7 +86,29 @@ func (c *Committer) Close() {
 	c.wake.Broadcast()
 	c.mu.Unlock()
 	c.ended.Wait()
+	c.nc.RemoveStatusListener(c.status)
 	c.js.CleanupPublisher()
+}
+
+// watchConnection ends the wait for an answer when the connection breaks: it
+// will not come any more.
+func (c *Committer) watchConnection() {
+	defer c.ended.Done()
+	for {
+		select {
+		case <-c.settled:
+			return
+		case _, ok := <-c.status:
+			c.mu.Lock()
+			if c.interrupt != nil {
+				c.interrupt()
+			}
+			c.mu.Unlock()
+			if !ok {
+				return
+			}
+		}
+	}
 }
 
 // Enqueue hands messages in and returns without waiting for their results; it

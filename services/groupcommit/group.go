@@ -74,6 +74,9 @@ func (g *group) commit(c *Committer) (last uint64, what outcome, err error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), c.opts.Timeout)
 	defer cancel()
+	c.mu.Lock()
+	c.interrupt = cancel
+	c.mu.Unlock()
 	ack, err := g.batch.CommitMsg(ctx, g.inBatch[len(g.inBatch)-1].build())
 	if err != nil {
 		return 0, classify(err), err
@@ -84,6 +87,7 @@ func (g *group) commit(c *Committer) (last uint64, what outcome, err error) {
 // commitGroups settles one group after the other.
 func (c *Committer) commitGroups() {
 	defer c.ended.Done()
+	defer close(c.settled)
 	for g := range c.staged {
 		c.settleGroup(g)
 		if g.settled != nil {
