@@ -41,6 +41,11 @@ func pubSub(t *testing.T, atomic bool, open func(worker.SubscriberConfig) (*work
 		if err != nil {
 			t.Fatalf("new subscriber: %v", err)
 		}
+		t.Cleanup(func() { // the suite does not close all that it opens
+			if err := sub.Close(); err != nil {
+				t.Errorf("close: %v", err)
+			}
+		})
 		return pub, sub
 	}
 	features := tests.Features{ConsumerGroups: true, GuaranteedOrder: true, Persistent: true}

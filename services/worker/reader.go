@@ -61,7 +61,7 @@ func (s source) open(ctx context.Context, handled uint64) (*reader, error) {
 		Durable: s.durable, AckPolicy: jetstream.AckAllPolicy, DeliverPolicy: jetstream.DeliverAllPolicy,
 		// Redelivery is by reset, never by time: a batch may take as long as
 		// the ledger is away.
-		AckWait: 24 * time.Hour, MaxDeliver: -1, MaxAckPending: -1, MaxWaiting: 16,
+		AckWait: 24 * time.Hour, MaxDeliver: -1, MaxAckPending: -1,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open reader: consumer %s on %s: %w", s.durable, s.stream, err)
@@ -78,7 +78,7 @@ func (s source) open(ctx context.Context, handled uint64) (*reader, error) {
 	if _, err := stream.ResetConsumerToSequence(ctx, s.durable, floor+1); err != nil {
 		return nil, fmt.Errorf("open reader: reset consumer %s on %s to %d: %w", s.durable, s.stream, floor+1, err)
 	}
-	iter, err := consumer.Messages(jetstream.PullMaxMessages(s.prefetch), jetstream.PullExpiry(30*time.Second))
+	iter, err := consumer.Messages(jetstream.PullMaxMessages(s.prefetch), jetstream.PullExpiry(10*time.Second))
 	if err != nil {
 		return nil, fmt.Errorf("open reader: pull from %s: %w", s.stream, err)
 	}
