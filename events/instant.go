@@ -46,10 +46,38 @@ func (i Instant) Sub(j Instant) time.Duration { return time.Duration(i-j) * time
 // AppendFormat appends the recorded form of i: RFC 3339, UTC, three fraction
 // digits, or six where the last three are not zero (events.md, head).
 func (i Instant) AppendFormat(dst []byte) []byte {
-	if i%1000 == 0 {
+	switch {
+	case i >= 0 && i < endInstant:
+	case i%1000 == 0: // year 0000 and what lies beyond the contract
 		return i.Time().AppendFormat(dst, "2006-01-02T15:04:05.000Z")
+	default:
+		return i.Time().AppendFormat(dst, "2006-01-02T15:04:05.000000Z")
 	}
-	return i.Time().AppendFormat(dst, "2006-01-02T15:04:05.000000Z")
+	seconds, micros := int64(i/1_000_000), int(i%1_000_000)
+	year, month, day := Date(seconds/86400 + 1).Civil()
+	second := int(seconds % 86400)
+	dst = append(appendDigits(dst, year, 4), '-')
+	dst = append(appendDigits(dst, int(month), 2), '-')
+	dst = append(appendDigits(dst, day, 2), 'T')
+	dst = append(appendDigits(dst, second/3600, 2), ':')
+	dst = append(appendDigits(dst, second/60%60, 2), ':')
+	dst = append(appendDigits(dst, second%60, 2), '.')
+	if micros%1000 == 0 {
+		return append(appendDigits(dst, micros/1000, 3), 'Z')
+	}
+	return append(appendDigits(dst, micros, 6), 'Z')
+}
+
+// appendDigits appends v with n decimal digits.
+func appendDigits(dst []byte, v, n int) []byte {
+	for range n {
+		dst = append(dst, '0')
+	}
+	for i := len(dst) - 1; v > 0 && n > 0; i, n = i-1, n-1 {
+		dst[i] = byte('0' + v%10)
+		v /= 10
+	}
+	return dst
 }
 
 // String returns the recorded form; "" when absent.

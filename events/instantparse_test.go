@@ -80,6 +80,26 @@ func TestParseDateAgreesWithStandardLibrary(t *testing.T) {
 	}
 }
 
+func TestFormatAgreesWithStandardLibrary(t *testing.T) {
+	rnd := rand.New(rand.NewPCG(7, 8))
+	check := func(i Instant) {
+		layout := "2006-01-02T15:04:05.000000Z"
+		if i%1000 == 0 {
+			layout = "2006-01-02T15:04:05.000Z"
+		}
+		if got, want := string(i.AppendFormat(nil)), i.Time().Format(layout); got != want {
+			t.Errorf("%d: %s, want %s", i, got, want)
+		}
+	}
+	for _, i := range []Instant{1, 999, 1000, -1, -1_000_000, endInstant - 1, endInstant, unixOffset, unixOffset - 1} {
+		check(i)
+	}
+	for range 20_000 {
+		check(Instant(rnd.Int64N(int64(endInstant))))
+		check(Instant(rnd.Int64N(int64(endInstant/1000))) * 1000)
+	}
+}
+
 func TestInstantArithmetic(t *testing.T) {
 	at, _ := ParseInstant("2026-03-29T00:59:59.999999Z")
 	if got := at.Add(time.Microsecond); got.Sub(at) != time.Microsecond || got.String() != "2026-03-29T01:00:00.000Z" {

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -110,19 +111,15 @@ func (s *Submission) CorrectionTarget() (Identity, bool) {
 // that Validate reads: names in their exact case, of a repeated one the last.
 // The error says that body is no JSON object.
 func Peek(body []byte) (id Identity, t Type, err error) {
-	var env map[string]json.RawMessage
-	if err := json.Unmarshal(body, &env); err != nil {
-		return Identity{}, "", fmt.Errorf("peek at submission: send one JSON object: %w", err)
+	v, err := decodeGeneric(body)
+	env, ok := v.(map[string]any)
+	if err != nil || !ok {
+		return Identity{}, "", fmt.Errorf("peek at submission: send one JSON object: %w", cmp.Or(err, errJSON))
 	}
-	text := func(name string) string {
-		var s any
-		if json.Unmarshal(env[name], &s) != nil {
-			return ""
-		}
-		out, _ := s.(string)
-		return out
-	}
-	return Identity{text("source"), text("id")}, Type(text("type")), nil
+	id.Source, _ = env["source"].(string)
+	id.ID, _ = env["id"].(string)
+	name, _ := env["type"].(string)
+	return id, Type(name), nil
 }
 
 // Validate reads a structured-mode submission and reports all of its faults

@@ -16,11 +16,15 @@ func (v *validation) fields() {
 	for i := range table {
 		v.topField(&table[i])
 	}
-	for _, name := range slices.Sorted(maps.Keys(v.s.data)) {
+	var unknown []string
+	for name := range v.s.data {
 		known := slices.ContainsFunc(table, func(f Field) bool { return f.Name == name })
-		if known || (v.info.Contact == Absent && name == "phone") {
-			continue
+		if !known && (v.info.Contact != Absent || name != "phone") {
+			unknown = append(unknown, name)
 		}
+	}
+	slices.Sort(unknown)
+	for _, name := range unknown {
 		v.scan(name, v.s.data[name])
 	}
 }
@@ -332,12 +336,14 @@ func (v *validation) cross() {
 
 // intervals compares the pairs …from, …to of the contract's fields.
 func (v *validation) intervals(fields []Field, path string, obj map[string]any) {
-	for _, f := range fields {
-		if inner, ok := obj[f.Name].(map[string]any); ok && f.Kind == KindObject {
+	for i := range fields {
+		f := &fields[i]
+		if f.Kind == KindObject {
+			inner, _ := obj[f.Name].(map[string]any)
 			v.intervals(f.Fields, path+"."+f.Name, inner)
 		}
 		prefix, ok := strings.CutSuffix(f.Name, "to")
-		if !ok || f.Kind != KindDate {
+		if f.Kind != KindDate || !ok {
 			continue
 		}
 		to, _ := obj[f.Name].(string)
