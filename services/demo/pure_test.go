@@ -98,8 +98,8 @@ func load(t *testing.T, dir string, m demo.Manifest) *book {
 	return b
 }
 
-// assess judges every attempt as of the end of the book.
-func (b *book) assess(t *testing.T) (found []demo.Finding, attempts int) {
+// assess judges every attempt and object as of an instant not before the end of the book.
+func (b *book) assess(t *testing.T, asOf events.Instant) (found []demo.Finding, attempts int) {
 	t.Helper()
 	packs, err := rules.LoadPacks(it.Files)
 	if err != nil {
@@ -115,7 +115,6 @@ func (b *book) assess(t *testing.T) (found []demo.Finding, attempts int) {
 		}
 		ref.AddCall(f)
 	}
-	asOf := b.now
 	keys := make([]events.ContactKey, 0, len(byContact))
 	for k := range byContact {
 		keys = append(keys, k)
@@ -134,7 +133,34 @@ func (b *book) assess(t *testing.T) (found []demo.Finding, attempts int) {
 			}
 		}
 	}
+	objects, err := engine.Objects(&world{ref, keys, byContact}, asOf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range objects {
+		found = append(found, demo.Finding{Rule: x.Rule, Kind: x.Kind, Controller: x.Controller, Campaign: x.Campaign, Object: x.Object})
+	}
 	return found, attempts
+}
+
+// world is the book as the object rules walk over it.
+type world struct {
+	ref       *rules.Reference
+	keys      []events.ContactKey
+	byContact map[events.ContactKey][]*contact.Fact
+}
+
+// Reference implements rules.World.
+func (w *world) Reference() *rules.Reference { return w.ref }
+
+// Contacts implements rules.World.
+func (w *world) Contacts(yield func(*contact.History) error) error {
+	for _, k := range w.keys {
+		if err := yield(contact.NewHistory(k, w.byContact[k])); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func list(findings []demo.Finding) string {
@@ -164,22 +190,21 @@ func TestManifestIsWhatTheRulesFind(t *testing.T) {
 				t.Fatal(err)
 			}
 			b := load(t, dir, m)
-			found, attempts := b.assess(t)
+			found, attempts := b.assess(t, b.now)
 			if attempts != m.Attempts {
 				t.Errorf("%d attempts, the manifest says %d", attempts, m.Attempts)
 			}
-			missing, unexpected := demo.CompareAttempts(m, found)
+			missing, unexpected := demo.Compare(m, found)
 			if len(missing)+len(unexpected) > 0 {
 				t.Errorf("missing:\n%sunexpected:\n%s", list(missing), list(unexpected))
-			}
-			for _, f := range m.Apart {
-				if f.Object != "" { // of the log itself, not of an attempt
-					found = append(found, f)
-				}
 			}
 			missing, unexpected = demo.CompareApart(m, found)
 			if len(missing)+len(unexpected) > 0 {
 				t.Errorf("apart, missing:\n%sunexpected:\n%s", list(missing), list(unexpected))
+			}
+			found, _ = b.assess(t, b.now.Add(200*24*time.Hour))
+			if missing, unexpected = demo.Compare(m, found); len(missing)+len(unexpected) > 0 {
+				t.Errorf("half a year later, missing:\n%sunexpected:\n%s", list(missing), list(unexpected))
 			}
 		})
 	}
