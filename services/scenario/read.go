@@ -99,19 +99,15 @@ func Load(file string) ([]*Scenario, error) {
 }
 
 // LoadFS reads one scenario file and its fixtures from files. A fixtures file
-// itself holds no scenarios and is no error. A fixtures file
 // holds no scenario and gives none, so that a whole folder can be named.
 func LoadFS(files fs.FS, file string) ([]*Scenario, error) {
-	if readYAML(files, file, &rawFixtures{}) == nil {
-		return nil, nil // a fixtures file holds no scenarios: *.yaml may name it too
-	}
 	var raw rawFile
 	if err := readYAML(files, file, &raw); err != nil {
 		return nil, err
 	}
 	if len(raw.Scenarios) == 0 {
 		if _, ok := raw.Fixtures.(fields); ok {
-			return nil, nil
+			return nil, readYAML(files, file, &rawFixtures{})
 		}
 		return nil, &FileError{file, 0, "no scenarios"}
 	}
