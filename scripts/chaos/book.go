@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"sync"
 
 	"github.com/assenso/assenso/events"
@@ -26,6 +25,7 @@ type book struct {
 	mu      sync.Mutex
 	entries map[events.Identity]*entry
 	results map[string]int
+	acks    int // variants acknowledged
 	resent  int
 }
 
@@ -78,7 +78,10 @@ func (b *book) answered(s submission, it item) (settled bool, err error) {
 	default:
 		return false, fmt.Errorf("%s is %s: %s", name(s.identity), it.Result, it.Errors)
 	}
-	e.variants[s.mark] = true
+	if !e.variants[s.mark] {
+		e.variants[s.mark] = true
+		b.acks++
+	}
 	b.results[it.Result]++
 	return true, nil
 }
@@ -87,23 +90,13 @@ func (b *book) answered(s submission, it item) (settled bool, err error) {
 func (b *book) acknowledged() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	n := 0
-	for _, e := range b.entries {
-		for _, yes := range e.variants {
-			if yes {
-				n++
-			}
-		}
-	}
-	return n
+	return b.acks
 }
 
 // summary says what happened in one line.
 func (b *book) summary() string {
-	n := b.acknowledged()
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	results := maps.Clone(b.results)
 	return fmt.Sprintf("%d events of %d identities acknowledged (answers: %d recorded, %d duplicate, %d conflict, %d accepted, %d unavailable), %d sent again without an answer",
-		n, len(b.entries), results["recorded"], results["duplicate"], results["conflict"], results["accepted"], results["unavailable"], b.resent)
+		b.acks, len(b.entries), b.results["recorded"], b.results["duplicate"], b.results["conflict"], b.results["accepted"], b.results["unavailable"], b.resent)
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -135,7 +136,9 @@ func (c *crew) deliver(ctx context.Context, batch []submission, f form) error {
 			return fmt.Errorf("no event of a batch of %d was acknowledged for %s: %w", len(open), 2*c.limit, err)
 		}
 		batch = open
-		c.book.again(len(batch))
+		if !errors.Is(err, syscall.ECONNREFUSED) {
+			c.book.again(len(batch)) // its fate is unknown
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()

@@ -97,7 +97,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 		return err
 	}
 	loaded := crew.start(ctx)
-	if err := kill(ctx, server, p, out); err != nil {
+	if err := kill(ctx, server, crew.book, p, out); err != nil {
 		return errors.Join(err, crew.stop(loaded))
 	}
 	if err := server.start(ctx); err != nil {
@@ -126,12 +126,13 @@ func begin(ctx context.Context, server *program, crew *crew) error {
 }
 
 // kill ends the running program p.cycles times and starts it again in between.
-// Of five kills one comes while the program still recovers from the last.
-func kill(ctx context.Context, server *program, p plan, out io.Writer) error {
+// Of five kills one comes while the program still recovers from the last; the
+// others come a moment after it has begun to acknowledge again.
+func kill(ctx context.Context, server *program, book *book, p plan, out io.Writer) error {
 	random := rand.New(rand.NewPCG(p.seed, 0))
 	for cycle := 1; cycle <= p.cycles; cycle++ {
 		early := random.IntN(5) == 0
-		delay := time.Duration(50+random.IntN(1450)) * time.Millisecond
+		delay := time.Duration(random.IntN(1500)) * time.Millisecond
 		if cycle > 1 {
 			if err := server.start(ctx); err != nil {
 				return fmt.Errorf("start %d: %w", cycle, err)
@@ -139,7 +140,7 @@ func kill(ctx context.Context, server *program, p plan, out io.Writer) error {
 		}
 		if early {
 			delay /= 3
-		} else if err := server.ready(ctx); err != nil {
+		} else if err := working(ctx, server, book); err != nil {
 			return fmt.Errorf("cycle %d: %w", cycle, err)
 		}
 		select {
@@ -157,4 +158,25 @@ func kill(ctx context.Context, server *program, p plan, out io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// working waits until the program is ready and acknowledges events.
+func working(ctx context.Context, server *program, book *book) error {
+	before := book.acknowledged()
+	if err := server.ready(ctx); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, server.limit)
+	defer cancel()
+	for tick := time.NewTicker(5 * time.Millisecond); ; {
+		if book.acknowledged() > before {
+			tick.Stop()
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("the program is ready and acknowledged nothing for %s: %w:\n%s", server.limit, ctx.Err(), server.said())
+		case <-tick.C:
+		}
+	}
 }
