@@ -71,6 +71,13 @@ func (f *fakeDesk) Build(_ context.Context, c view.CampaignRef, r events.Instant
 	return fakeReport(c.Campaign), f.err
 }
 
+func (f *fakeDesk) Findings(_ context.Context, r events.Instant) (ObjectFindings, error) {
+	if r > testNow {
+		return ObjectFindings{}, &inquiry.TooLateError{Latest: testNow}
+	}
+	return ObjectFindings{AsOf: testNow, Findings: []rules.Finding{{Rule: "IT-RPO-04", Object: "L-A", Kind: events.KindConfirmed}}}, f.err
+}
+
 type fakeReport string
 
 func (f fakeReport) WriteJSON(w io.Writer) error { return say(w, `{"campaign":"`+string(f)+`"}`) }

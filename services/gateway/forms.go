@@ -2,6 +2,8 @@ package gateway
 
 import (
 	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/rules"
+	"github.com/assenso/assenso/services/view"
 )
 
 // DecisionRequest asks whether one call may be placed. The contact is given by
@@ -37,6 +39,13 @@ type DecisionRequest struct {
 type FindRequest struct {
 	Number  string `json:"number" minLength:"1" maxLength:"32" doc:"E.164, or national format with country"`
 	Country string `json:"country,omitempty" maxLength:"2" doc:"ISO 3166-1 alpha-2, for a number in national format"`
+}
+
+// ObjectFindings are the findings on objects as of a ledger time.
+type ObjectFindings struct {
+	AsOf      events.Instant  `json:"as_of"`
+	Positions view.Positions  `json:"positions" doc:"ledger positions that were read"`
+	Findings  []rules.Finding `json:"findings"`
 }
 
 // Reject is one refused submission, without its content.

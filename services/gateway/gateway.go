@@ -32,6 +32,7 @@ type Config struct {
 	Key       func(phone events.Phone) events.ContactKey // under the ledger's pepper
 	Desk      Desk
 	Reports   Reports
+	Objects   Objects
 	RejectLog RejectLog
 	ParkedLog ParkedLog
 	Readiness Readiness
@@ -54,7 +55,7 @@ func (c *Config) missing() []string {
 	var names []string
 	for name, absent := range map[string]bool{
 		"Access": c.Access == nil, "Intake": c.Intake == nil, "Rejects": c.Rejects == nil, "Normalise": c.Normalise == nil, "Key": c.Key == nil,
-		"Desk": c.Desk == nil, "Reports": c.Reports == nil, "RejectLog": c.RejectLog == nil, "ParkedLog": c.ParkedLog == nil,
+		"Desk": c.Desk == nil, "Reports": c.Reports == nil, "Objects": c.Objects == nil, "RejectLog": c.RejectLog == nil, "ParkedLog": c.ParkedLog == nil,
 		"Readiness": c.Readiness == nil, "Log": c.Log == nil,
 	} {
 		if absent {
@@ -119,6 +120,7 @@ func (g *Gateway) routes() {
 	g.submitRoutes()
 	g.queryRoutes()
 	g.reportRoutes()
+	g.objectRoutes()
 	g.operatingRoutes()
 	g.healthRoutes(mux)
 	mux.HandleFunc("/", notFound)

@@ -39,6 +39,15 @@ type Reports interface {
 	Build(ctx context.Context, c view.CampaignRef, r events.Instant) (Report, error)
 }
 
+// Objects evaluates the rules on objects: lists, contracts, requests, single
+// events and so on, of every controller, whether a campaign's report shows them
+// or not.
+type Objects interface {
+	// Findings returns what is found as of ledger time r; zero = the latest
+	// possible. The errors are those of inquiry.Desk.Final and of the ports.
+	Findings(ctx context.Context, r events.Instant) (ObjectFindings, error)
+}
+
 // RejectLog reads the rejects.
 type RejectLog interface {
 	// Rejects returns up to limit rejects after the cursor ("" = the first).

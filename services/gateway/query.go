@@ -188,6 +188,23 @@ func (g *Gateway) queryRoutes() {
 		func(ctx context.Context, _ *struct{}) (inquiry.Campaigns, error) { return g.cfg.Desk.Campaigns(ctx) })
 }
 
+type asOfQuery struct {
+	AsOf string `query:"as_of" doc:"ledger time, RFC 3339; default the latest possible"`
+}
+
+// objectRoutes registers the findings on objects.
+func (g *Gateway) objectRoutes() {
+	register(g, huma.Operation{OperationID: "listObjectFindings", Method: http.MethodGet, Path: "/v1/objects/findings", Tags: []string{"campaigns"}, Summary: "Findings on objects",
+		Description: "What lists, contracts, requests, complaints and single events break by themselves, of every controller, inside or outside campaigns."},
+		func(ctx context.Context, in *asOfQuery) (ObjectFindings, error) {
+			asOf, err := instantParam("as_of", in.AsOf)
+			if err != nil {
+				return ObjectFindings{}, err
+			}
+			return g.cfg.Objects.Findings(ctx, asOf)
+		})
+}
+
 type pageQuery struct {
 	Cursor string `query:"cursor" maxLength:"64" doc:"next of the page before"`
 	Limit  int    `query:"limit" minimum:"1" maximum:"1000" default:"100"`

@@ -132,6 +132,19 @@ func TestReportsInEveryForm(t *testing.T) {
 	}
 }
 
+func TestFindingsOnObjects(t *testing.T) {
+	b := start(t, nil)
+	status, _, body := b.get(t, "/v1/objects/findings?as_of=2026-03-05T09:00:00Z")
+	if got := decode[ObjectFindings](t, body); status != 200 || got.Findings[0].Object != "L-A" {
+		t.Errorf("%d %s", status, body)
+	}
+	for query, want := range map[string]int{"?as_of=x": 400, "?as_of=2026-03-06T00:00:00Z": 409} {
+		if status, _, body := b.get(t, "/v1/objects/findings"+query); status != want {
+			t.Errorf("%s: %d %s", query, status, body)
+		}
+	}
+}
+
 func TestRejectsAndParked(t *testing.T) {
 	b := start(t, nil)
 	_, _, body := b.get(t, "/v1/rejects?cursor=5&limit=7")
@@ -232,6 +245,8 @@ func TestNothingSaysANumber(t *testing.T) {
 		{"GET", "/v1/campaigns/" + number + "/report?controller=" + number, "", ""},
 		{"GET", "/v1/rejects?cursor=" + number, "", ""},
 		{"GET", "/v1/rejects/" + number, "", ""},
+		{"GET", "/v1/objects/findings?as_of=" + number, "", ""},
+		{"GET", "/v1/objects/findings", "", ""},
 		{"GET", "/v1/parked", "", ""},
 		{"POST", "/v1/parked/" + number + ":retry", "", ""},
 		{"POST", "/v1/parked/p-1:drop", "", ""},

@@ -13,8 +13,6 @@ import (
 	"github.com/assenso/assenso/services/ledger"
 	"github.com/assenso/assenso/services/numbers"
 	"github.com/assenso/assenso/services/recorder"
-	"github.com/assenso/assenso/services/report"
-	"github.com/assenso/assenso/services/rules"
 	"github.com/assenso/assenso/services/vault"
 	"github.com/assenso/assenso/services/view"
 )
@@ -22,7 +20,7 @@ import (
 // openGateway wires the questions and the HTTP door.
 func (h *House) openGateway(context.Context) error {
 	h.desk = &inquiry.Desk{View: h.view, Projections: h.projected, Beats: h.beats, Engine: h.engine, Decode: codec.Decode, Clock: h.clock}
-	h.reports = &Reports{desk: h.desk, source: h.reportSource()}
+	h.reports = newReports(h)
 	if !h.cfg.Runs(ServiceGateway) {
 		return nil
 	}
@@ -30,7 +28,7 @@ func (h *House) openGateway(context.Context) error {
 	var err error
 	h.gateway, err = gateway.New(gateway.Config{
 		Version: Version(), Access: h.access, Intake: h.intake, Rejects: shelf, Normalise: numbers.Normalise, Key: h.contactKey,
-		Desk: h.desk, Reports: h.reports, RejectLog: shelf, ParkedLog: shelf, Readiness: h,
+		Desk: h.desk, Reports: h.reports, Objects: h.reports, RejectLog: shelf, ParkedLog: shelf, Readiness: h,
 		Clock: h.clock, Log: h.log, Metrics: h.metrics, ReceiptWait: h.cfg.Gateway.ReceiptWait, MaxBody: h.cfg.Gateway.MaxBody,
 	})
 	if err != nil {
@@ -82,42 +80,6 @@ func positions(p ledger.Positions) view.Positions {
 		out[string(s)] = uint64(n)
 	}
 	return out
-}
-
-// Reports builds reports from the view.
-type Reports struct {
-	desk   *inquiry.Desk
-	source report.Source
-}
-
-func (h *House) reportSource() report.Source {
-	return report.Source{
-		View: h.view, Decode: codec.Decode, Engine: h.engine, Packs: h.engine.Packs(), Rules: h.engine.Packs().Rules(),
-		Objects: func(ctx context.Context, asOf view.Positions, r events.Instant) ([]rules.Finding, error) {
-			return inquiry.Objects(ctx, h.view, codec.Decode, h.engine, asOf, r)
-		},
-		Reference: func(ctx context.Context, c view.CampaignRef, asOf view.Positions) (*rules.Reference, error) {
-			return inquiry.Reference(ctx, h.view, codec.Decode, c, asOf)
-		},
-		Program: Version(), ZoneData: zoneData,
-	}
-}
-
-// zoneData names the time-zone database that is compiled in: that of the Go
-// release.
-const zoneData = "go time/tzdata"
-
-// Build implements gateway.Reports.
-func (r *Reports) Build(ctx context.Context, c view.CampaignRef, asOf events.Instant) (gateway.Report, error) {
-	instant, p, err := r.desk.Final(ctx, asOf)
-	if err != nil {
-		return nil, err
-	}
-	built, err := report.Build(ctx, r.source, report.Question{Campaign: c, AsOf: instant, Positions: p})
-	if err != nil {
-		return nil, err
-	}
-	return built, nil
 }
 
 // shelf shows rejects and parked messages to the gateway in its own words.

@@ -24,7 +24,6 @@ import (
 	"github.com/assenso/assenso/services/rules"
 	"github.com/assenso/assenso/services/scenario"
 	"github.com/assenso/assenso/services/vault"
-	"github.com/assenso/assenso/services/view"
 )
 
 // Player plays scenarios through the whole pipeline (scenarios.md 6): a fresh
@@ -272,14 +271,10 @@ func (p *performance) conclude(ctx context.Context) error {
 			p.result.Attempts[i].Findings = append(p.result.Attempts[i].Findings, scenario.Finding{Rule: f.Rule, Kind: f.Kind})
 		}
 	}
-	objects, err := p.objects(ctx, positions, r)
+	objects, err := inquiry.Objects(ctx, p.view, codec.Decode, p.engine, positions, r)
 	if err != nil {
 		return fmt.Errorf("play scenario %s, objects: %w", p.script.ID, err)
 	}
 	p.result.Objects = scenario.ObjectFindings(objects)
 	return nil
-}
-
-func (h *House) objects(ctx context.Context, asOf view.Positions, r events.Instant) ([]rules.Finding, error) {
-	return inquiry.Objects(ctx, h.view, codec.Decode, h.engine, asOf, r)
 }

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/assenso/assenso/services/demo"
+	"github.com/assenso/assenso/services/gateway"
 	"github.com/assenso/assenso/services/house"
 	"github.com/assenso/assenso/services/imports"
 	"github.com/assenso/assenso/services/inquiry"
@@ -195,12 +196,19 @@ func (p *play) reports(ctx context.Context) ([]demo.Finding, error) {
 	if err := p.client.call(ctx, http.MethodGet, "/v1/campaigns", nil, &list); err != nil {
 		return nil, err
 	}
-	var found []demo.Finding
+	var objects gateway.ObjectFindings
+	if err := p.client.call(ctx, http.MethodGet, "/v1/objects/findings", nil, &objects); err != nil {
+		return nil, err
+	}
+	found := make([]demo.Finding, 0, len(objects.Findings))
+	for _, f := range objects.Findings {
+		found = append(found, demo.Finding{Rule: f.Rule, Kind: f.Kind, Controller: f.Controller, Campaign: f.Campaign, Object: f.Object})
+	}
 	for _, c := range list.Campaigns {
 		name := filepath.Join(folder, strings.ReplaceAll(c.Campaign, string(filepath.Separator), "_"))
-		path := "/v1/campaigns/" + url.PathEscape(c.Campaign) + "/report" + query("controller", c.Controller)
-		for suffix, q := range map[string]string{".json": "&format=json", ".csv": "&format=csv", ".zip": "&format=zip", ".html": "&format=html", ".it.html": "&format=html&lang=it"} {
-			if err := p.download(ctx, path+q, name+suffix); err != nil {
+		path := "/v1/campaigns/" + url.PathEscape(c.Campaign) + "/report" + query("controller", c.Controller, "as_of", objects.AsOf.String())
+		for _, form := range []struct{ suffix, query string }{{".json", "&format=json"}, {".csv", "&format=csv"}, {".zip", "&format=zip"}, {".html", "&format=html"}, {".it.html", "&format=html&lang=it"}} {
+			if err := p.download(ctx, path+form.query, name+form.suffix); err != nil {
 				return nil, err
 			}
 		}
@@ -222,8 +230,7 @@ func (p *play) download(ctx context.Context, path, file string) error {
 	return errors.Join(writeOut(nil, file, resp.Body), resp.Body.Close())
 }
 
-// findingsOf reads the confirmed and potential findings, and the annexes, out
-// of a report.
+// findingsOf reads the findings on attempts, annexes included, out of a report.
 func findingsOf(path string) ([]demo.Finding, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -238,11 +245,10 @@ func findingsOf(path string) ([]demo.Finding, error) {
 	var out []demo.Finding
 	for _, list := range [][]report.Found{r.Findings.Attempts, r.Findings.Hindsight, r.Findings.BestPractice} {
 		for _, f := range list {
-			out = append(out, demo.Finding{Rule: f.Rule, Kind: f.Kind, Controller: f.Controller, Campaign: f.Campaign, Attempt: f.Attempt, Object: f.Object})
+			if f.Attempt != "" { // objects were asked for apart
+				out = append(out, demo.Finding{Rule: f.Rule, Kind: f.Kind, Controller: f.Controller, Campaign: f.Campaign, Attempt: f.Attempt})
+			}
 		}
-	}
-	for _, f := range r.Findings.Objects {
-		out = append(out, demo.Finding{Rule: f.Rule, Kind: f.Kind, Controller: f.Controller, Campaign: f.Campaign, Object: f.Object})
 	}
 	return out, nil
 }

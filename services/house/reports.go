@@ -1,0 +1,101 @@
+package house
+
+import (
+	"context"
+	"sync"
+
+	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/codec"
+	"github.com/assenso/assenso/services/gateway"
+	"github.com/assenso/assenso/services/inquiry"
+	"github.com/assenso/assenso/services/report"
+	"github.com/assenso/assenso/services/rules"
+	"github.com/assenso/assenso/services/view"
+)
+
+// zoneData names the time-zone database that is compiled in: that of the Go
+// release.
+const zoneData = "go time/tzdata"
+
+// Reports builds reports from the view, one at a time, since one may take the
+// memory and the cores of many questions. It keeps the last report and the last
+// findings on objects: the forms of one report are asked for one after the
+// other, and the reports of all campaigns share their objects.
+type Reports struct {
+	desk   *inquiry.Desk
+	house  *House
+	source report.Source
+
+	building sync.Mutex
+	last     struct {
+		campaign view.CampaignRef
+		asOf     events.Instant
+		report   *report.Report
+	}
+	objects struct {
+		asOf  events.Instant
+		found []rules.Finding
+	}
+}
+
+func newReports(h *House) *Reports {
+	r := &Reports{desk: h.desk, house: h}
+	packs := h.engine.Packs()
+	r.source = report.Source{
+		View: h.view, Decode: codec.Decode, Engine: h.engine, Packs: packs, Rules: packs.Rules(),
+		Objects: r.evaluate,
+		Reference: func(ctx context.Context, c view.CampaignRef, asOf view.Positions) (*rules.Reference, error) {
+			return inquiry.Reference(ctx, h.view, codec.Decode, c, asOf)
+		},
+		Program: Version(), ZoneData: zoneData,
+	}
+	return r
+}
+
+// Build implements gateway.Reports.
+func (r *Reports) Build(ctx context.Context, c view.CampaignRef, asOf events.Instant) (gateway.Report, error) {
+	r.building.Lock()
+	defer r.building.Unlock()
+	instant, p, err := r.desk.Final(ctx, asOf)
+	if err != nil {
+		return nil, err
+	}
+	if r.last.report != nil && r.last.campaign == c && r.last.asOf == instant {
+		return r.last.report, nil
+	}
+	built, err := report.Build(ctx, r.source, report.Question{Campaign: c, AsOf: instant, Positions: p})
+	if err != nil {
+		return nil, err
+	}
+	r.last.campaign, r.last.asOf, r.last.report = c, instant, built
+	return built, nil
+}
+
+// Findings implements gateway.Objects.
+func (r *Reports) Findings(ctx context.Context, asOf events.Instant) (gateway.ObjectFindings, error) {
+	r.building.Lock()
+	defer r.building.Unlock()
+	instant, p, err := r.desk.Final(ctx, asOf)
+	if err != nil {
+		return gateway.ObjectFindings{}, err
+	}
+	found, err := r.evaluate(ctx, p, instant)
+	if found == nil {
+		found = []rules.Finding{}
+	}
+	return gateway.ObjectFindings{AsOf: instant, Positions: p, Findings: found}, err
+}
+
+// evaluate runs the object rules as of an instant, once. The log as of an
+// instant that is final does not change, so the instant alone names the answer.
+func (r *Reports) evaluate(ctx context.Context, p view.Positions, asOf events.Instant) ([]rules.Finding, error) {
+	if r.objects.asOf == asOf {
+		return r.objects.found, nil
+	}
+	found, err := inquiry.Objects(ctx, r.house.view, codec.Decode, r.house.engine, p, asOf)
+	if err != nil {
+		return nil, err
+	}
+	r.objects.asOf, r.objects.found = asOf, found
+	return found, nil
+}
