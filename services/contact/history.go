@@ -150,7 +150,7 @@ func (h *History) Contested() bool {
 // recorded by t comes into the view of t: its time or its received time.
 func (h *History) Pending(t events.Instant, yield func(events.Instant)) {
 	for i := range h.slots {
-		for _, f := range h.slots[i].copies {
+		for _, f := range h.slots[i].Forms() {
 			if at := max(f.Time, f.Received); f.Recorded <= t && at > t {
 				yield(at)
 			}

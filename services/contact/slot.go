@@ -230,6 +230,9 @@ func settled(variants []*Fact) []*Fact {
 func (s *Slot) Forms() []*Fact { return s.forms(nil) }
 
 func (s *Slot) forms(stack []*Slot) []*Fact {
+	if len(s.corrections) == 0 {
+		return s.copies
+	}
 	out := slices.Clone(s.copies)
 	for _, c := range s.corrections {
 		if slices.Contains(stack, c) {

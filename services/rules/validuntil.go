@@ -7,8 +7,9 @@ import (
 // validUntil is the first instant after t at which the answer may change by
 // time alone. Everything that counts civil days changes at a Rome midnight;
 // within a day only hours, rests after silent calls, pending confirmations and
-// facts ahead of the clock change anything. It is a bound: the answer may well
-// stay the same.
+// facts of the contact ahead of the clock change anything. It is a bound: the
+// answer may well stay the same. A reference fact ahead of the clock is a fact
+// that arrives: the bound does not foresee it.
 func (e *evaluation) validUntil() events.Instant {
 	next := (e.day + 1).In(events.Rome)
 	sooner := func(at events.Instant) {
@@ -21,7 +22,9 @@ func (e *evaluation) validUntil() events.Instant {
 		sooner(wall(e.day, shut) + 1) // the closing instant itself is inside
 	}
 	for i := range e.state.Calls {
-		if c := &e.state.Calls[i]; c.Controller == e.a.Controller && silent(c.Data) {
+		c := &e.state.Calls[i]
+		sooner(c.Data.DialledAt + 1) // then it is an earlier attempt
+		if c.Controller == e.a.Controller && silent(c.Data) {
 			sooner(e.pack.restUntil(c.Data.DialledAt))
 		}
 	}
@@ -30,6 +33,9 @@ func (e *evaluation) validUntil() events.Instant {
 			sooner(p.ConfirmedAt)
 			sooner(p.NotifiedAt)
 		}
+	}
+	for i := range e.state.Answers {
+		sooner(e.state.Answers[i].Snapshot)
 	}
 	e.history.Pending(e.t, sooner)
 	return next
