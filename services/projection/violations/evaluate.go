@@ -57,15 +57,14 @@ func (w *work) load() error {
 		}
 		w.memory.histories.put(key, t.known)
 	}
-	return w.loadOld()
+	return nil
 }
 
-// loadOld reads what is stored of the contacts that had calls before.
+// loadOld reads what is stored of attempts that were evaluated again.
 func (w *work) loadOld() error {
 	var ask []events.ContactKey
 	for key, t := range w.touched {
-		earlier := func(f *contact.Fact) bool { return f.Type == events.TypeCallConcluded && !slices.Contains(t.fresh, f) }
-		if t.all || slices.ContainsFunc(t.known, earlier) {
+		if t.all || slices.ContainsFunc(t.results, func(r result) bool { return !r.kept && !r.fresh }) {
 			ask = append(ask, key)
 		}
 	}
@@ -156,9 +155,10 @@ func (v *Violations) judge(w *work, key events.ContactKey, t *touch) error {
 			CampaignRef: view.CampaignRef{Controller: f.Controller, Campaign: f.Campaign}, Contact: key, DialledAt: a.DialledAt,
 			Known: max(f.Time, f.Received), Stream: f.Stream, Sequence: f.Sequence, ID: f.ID, Source: f.Source,
 		}}
+		r.fresh = slices.ContainsFunc(t.fresh, func(g *contact.Fact) bool { return g.Sequence == f.Sequence })
 		r.due = a.Outcome.End.Add(time.Duration(v.engine.Packs().At(a.DialledAt).RecordMinutes) * time.Minute)
 		if !t.all && max(r.due, a.DialledAt) < t.since {
-			r.kept = true
+			r.kept = true // what is stored stands
 			t.results = append(t.results, r)
 			continue
 		}

@@ -86,6 +86,9 @@ func (v *Violations) Apply(tx view.Tx, runs []projection.Run, to view.Progress) 
 	if err := v.evaluate(w); err != nil {
 		return err
 	}
+	if err := w.loadOld(); err != nil {
+		return err
+	}
 	if err := w.write(); err != nil {
 		return err
 	}
@@ -109,6 +112,7 @@ type result struct {
 	attempt  view.Attempt
 	findings []view.Finding
 	kept     bool // not evaluated: nothing new bears on it
+	fresh    bool // not stored yet
 	due      events.Instant
 }
 

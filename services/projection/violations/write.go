@@ -56,7 +56,7 @@ func (w *work) difference(t *touch) (put []view.AttemptFindings, gone []view.Att
 		r := &t.results[i]
 		old := was[r.attempt.Sequence]
 		delete(was, r.attempt.Sequence)
-		if r.kept && old != nil {
+		if r.kept {
 			continue
 		}
 		now := view.AttemptFindings{Attempt: r.attempt, Findings: r.findings}

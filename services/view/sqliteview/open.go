@@ -94,7 +94,7 @@ func (s *Store) connect(ctx context.Context, path string) error {
 func dsn(path string) string {
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
 		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)",
-		"cache_size(-131072)", "wal_autocheckpoint(16384)", "temp_store(MEMORY)",
+		"cache_size(-131072)", "wal_autocheckpoint(16384)", "temp_store(MEMORY)", "page_size(8192)", "page_size(8192)", "page_size(4096)",
 	}}
 	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}
 	return u.String()

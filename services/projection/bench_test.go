@@ -1,0 +1,47 @@
+package projection_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/assenso/assenso/services/projection"
+	"github.com/assenso/assenso/services/projection/consentstate"
+	"github.com/assenso/assenso/services/projection/projectiontest"
+	"github.com/assenso/assenso/services/projection/violations"
+	"github.com/assenso/assenso/services/view"
+)
+
+// rebuild runs one projection over the log from zero.
+func rebuild(b *testing.B, log *projectiontest.Log, store view.Store, p projection.Projection) {
+	b.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	run := projection.NewRunner(log, store, p, projection.Config{})
+	ended := make(chan error, 1)
+	go func() { ended <- run.Run(ctx) }()
+	err := run.AwaitIdle(ctx, log.End())
+	cancel()
+	<-ended
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// One operation is one event of a plausible day, from zero.
+func BenchmarkConsentState(b *testing.B) {
+	log := projectiontest.Day(1, max(b.N/8, 10), b.N)
+	store := openView(b)
+	b.ReportAllocs()
+	b.ResetTimer()
+	rebuild(b, log, store, consentstate.New(nil))
+}
+
+// The same over the index that consentstate has built.
+func BenchmarkViolations(b *testing.B) {
+	log := projectiontest.Day(1, max(b.N/8, 10), b.N)
+	store := openView(b)
+	rebuild(b, log, store, consentstate.New(nil))
+	law := engine(b)
+	b.ReportAllocs()
+	b.ResetTimer()
+	rebuild(b, log, store, violations.New(law))
+}
