@@ -10,6 +10,7 @@ import (
 	"github.com/assenso/assenso/events"
 	"github.com/assenso/assenso/services/intake"
 	"github.com/assenso/assenso/services/ledger"
+	"github.com/assenso/assenso/services/worker"
 )
 
 func beat(t *testing.T, r *rig, rec *Recorder) ledger.Beat {
@@ -173,7 +174,11 @@ func TestSteppingIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.submit(revoke("1", "+393401234567"))
-	rec, stop := r.run(func(c *Config) { c.TakeoverGrace = time.Hour })
+	short, err := worker.OpenLeases(context.Background(), r.js, time.Second, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, stop := r.run(func(c *Config) { c.TakeoverGrace, c.Leases = time.Hour, short })
 	if got := r.receipts(1)[0]; got.Result != intake.Recorded || !rec.Active() {
 		t.Errorf("receipt %+v", got)
 	}

@@ -351,7 +351,7 @@ func newRig(t *testing.T, family events.Family) *rig {
 	must("provision rejects", Provision(ctx, nc, 1))
 	js, err := jetstream.New(nc)
 	must("jetstream", err)
-	leases, err := worker.OpenLeases(ctx, js, 600*time.Millisecond, 1)
+	leases, err := worker.OpenLeases(ctx, js, 10*time.Second, 1)
 	must("leases", err)
 	clock := &ticking{now: start}
 	core, logs := observer.New(zapcore.DebugLevel)
