@@ -63,3 +63,10 @@ func (f *fence) serves() bool {
 	list := f.commands()
 	return len(list) == 1 && (strings.HasSuffix(list[0], " serve") || strings.Contains(list[0], " serve "))
 }
+
+// asks reports whether the fence is one question that may be answered with no:
+// exit code 1.
+func (f *fence) asks() bool {
+	list := f.commands()
+	return len(list) == 1 && strings.Contains(list[0], " decide ")
+}

@@ -147,9 +147,12 @@ func four(n int) string {
 }
 
 func TestParseAndKinds(t *testing.T) {
-	fences, err := parse("text\n```sh\nmake a\n# and\nmake b\n```\n```sh\n./x serve --data d\n```\n```sh\nx\nmake c\n```\n")
-	if err != nil || len(fences) != 3 {
-		t.Fatalf("%d fences, %v, want 3", len(fences), err)
+	fences, err := parse("text\n```sh\nmake a\n# and\nmake b\n```\n```sh\n./x serve --data d\n```\n```sh\nx\nmake c\n```\n```sh\n./x decide --number 1\n```\n")
+	if err != nil || len(fences) != 4 {
+		t.Fatalf("%d fences, %v, want 4", len(fences), err)
+	}
+	if !fences[3].asks() || fences[0].asks() || fences[1].asks() || fences[2].asks() {
+		t.Error("of the fences the last one alone is a question")
 	}
 	if f := fences[0]; f.line != 2 || !f.makes() || f.serves() || len(f.commands()) != 2 {
 		t.Errorf("first fence read as %+v", f)
