@@ -1,0 +1,94 @@
+package house
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/gateway"
+	"github.com/assenso/assenso/services/inquiry"
+)
+
+func TestARestartKeepsEverythingAndDoublesNothing(t *testing.T) {
+	cfg := quick(t)
+	first := startWith(t, cfg, Options{})
+	_, body := first.do(t, http.MethodPost, "/v1/events", "application/json", grant)
+	recorded := decode[gateway.Item](t, body)
+	if recorded.Result != gateway.Recorded {
+		t.Fatalf("%s", body)
+	}
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	second := startWith(t, cfg, Options{})
+	second.settle(t)
+	_, body = second.do(t, http.MethodPost, "/v1/events", "application/json", grant)
+	again := decode[gateway.Item](t, body)
+	if again.Result != gateway.Duplicate || again.Stream != recorded.Stream || again.Sequence != recorded.Sequence || again.RecordedTime != recorded.RecordedTime {
+		t.Errorf("again %+v, first %+v", again, recorded)
+	}
+	status, body := second.do(t, http.MethodGet, "/v1/contacts/"+recorded.Contact+"/timeline", "", "")
+	if line := decode[inquiry.Timeline](t, body); status != 200 || len(line.Entries) != 1 || !line.Entries[0].Counts {
+		t.Errorf("%d %s", status, body)
+	}
+}
+
+func TestARecorderRunsAlone(t *testing.T) {
+	r := start(t, func(c *Config) {
+		c.Only = []string{ServiceGateway, RecorderOf(events.FamilyRevocations)}
+		c.Gateway.ReceiptWait = 10 * time.Second
+	})
+	if _, body := r.do(t, http.MethodPost, "/v1/events", "application/json", wish); decode[gateway.Item](t, body).Result != gateway.Recorded {
+		t.Errorf("a revocation: %s", body)
+	}
+	r2 := start(t, func(c *Config) {
+		c.Only = []string{ServiceGateway, RecorderOf(events.FamilyRevocations)}
+		c.Gateway.ReceiptWait = 100 * time.Millisecond
+	})
+	if status, body := r2.do(t, http.MethodPost, "/v1/events", "application/json", grant); status != 202 || decode[gateway.Item](t, body).Result != gateway.Accepted {
+		t.Errorf("a grant without its recorder: %d %s", status, body)
+	}
+	status, body := r2.do(t, http.MethodGet, "/readyz", "", "")
+	if h := decode[gateway.Health](t, body); status != 503 || !strings.Contains(strings.Join(h.Reasons, ";"), "recorder.grants has never reported") {
+		t.Errorf("readiness: %d %s", status, body)
+	}
+}
+
+func TestADecisionIsBlockedUntilTheCampaignIsKnown(t *testing.T) {
+	r := start(t, nil)
+	r.settle(t)
+	ask := `{"number":"+393401234567","controller":"A","campaign":"K-A","cli":"+390844100100"}`
+	status, body := r.do(t, http.MethodPost, "/v1/decisions", "application/json", ask)
+	d := decode[inquiry.Decision](t, body)
+	if status != 200 || d.Verdict != events.VerdictBlock || !hasReason(d, inquiry.UnknownCampaign) {
+		t.Errorf("%d %s", status, body)
+	}
+	opened := `{"specversion":"1.0","id":"k-1","source":"crm.a.example","type":"campaign.opened.v1","time":"2026-01-10T12:00:00+01:00","controller":"A","campaign":"K-A","data":{"purpose":"marketing","channels":["operator_call"],"sector":"telecom","lists":["L-A"],"clis":["+390844100100"]}}`
+	if _, body := r.do(t, http.MethodPost, "/v1/events", "application/json", opened); decode[gateway.Item](t, body).Result != gateway.Recorded {
+		t.Fatalf("%s", body)
+	}
+	r.settle(t)
+	_, body = r.do(t, http.MethodPost, "/v1/decisions", "application/json", ask)
+	d = decode[inquiry.Decision](t, body)
+	if d.Verdict != events.VerdictBlock || hasReason(d, inquiry.UnknownCampaign) || !hasReason(d, "IT-CON-01") || d.Pack == "" {
+		t.Errorf("%s", body)
+	}
+	status, body = r.do(t, http.MethodGet, "/v1/campaigns/K-A/report", "", "")
+	if status != 200 || !strings.Contains(string(body), `"digest"`) {
+		t.Errorf("report: %d %s", status, body)
+	}
+	if status, body = r.do(t, http.MethodGet, "/v1/campaigns/K-A/report?as_of=2036-01-01T00:00:00Z", "", ""); status != 409 || decode[gateway.Problem](t, body).LatestAsOf.IsZero() {
+		t.Errorf("report of the future: %d %s", status, body)
+	}
+}
+
+func hasReason(d inquiry.Decision, rule string) bool {
+	for _, r := range d.Reasons {
+		if r.Rule == rule {
+			return true
+		}
+	}
+	return false
+}
