@@ -15,7 +15,7 @@ import (
 
 // chunk is how many events go to the vault, and then to the ledger, together:
 // while one chunk is appended the next is sealed.
-const chunk = 2000
+const chunk = 4000
 
 // item is one message on its way through a batch.
 type item struct {

@@ -60,7 +60,7 @@ type Config struct {
 	// Alarm hears of every alarm, after the log and the metrics; optional.
 	Alarm func(Alarm)
 
-	MaxMessages   int           // in one batch, default 4000
+	MaxMessages   int           // in one batch, default 8000
 	BeatEvery     time.Duration // default 1 s
 	TakeoverGrace time.Duration // default worker.DefaultLeaseTTL
 	Retry         worker.Retry  // optional
@@ -147,7 +147,7 @@ func (c *Config) setDefaults() {
 		c.SendsSubject = func(source string) bool { return source == "gate" || source == "feed" }
 	}
 	if c.MaxMessages <= 0 {
-		c.MaxMessages = 4000
+		c.MaxMessages = 8000
 	}
 	if c.BeatEvery <= 0 {
 		c.BeatEvery = time.Second
