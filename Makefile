@@ -21,7 +21,7 @@ BENCHFLAGS ?=
 DEMOFLAGS  ?=
 TESTFLAGS  ?= -count=1
 
-.PHONY: help build demo test race lint staticcheck errcheck ineffassign unparam vulnerabilities fuzz bench chaos verify boundaries format vet tidy generated cover clean
+.PHONY: help build demo test race lint staticcheck errcheck ineffassign unparam vulnerabilities fuzz bench chaos verify boundaries format vet tidy modules generated cover clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -79,11 +79,14 @@ vet: ## Run go vet
 tidy: ## Check that go mod tidy would change nothing
 	@for folder in $(FOLDERS); do echo "go mod tidy -diff in $${folder##*/}"; (cd "$$folder" && GOWORK=off go mod tidy -diff) || exit 1; done
 
+modules: ## Run go mod tidy in every module
+	@for folder in $(FOLDERS); do echo "go mod tidy in $${folder##*/}"; (cd "$$folder" && GOWORK=off go mod tidy) || exit 1; done
+
 generated: ## Generate again in a copy and compare
 	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && \
 	tar -cf - --exclude=./.git --exclude=./.data --exclude=./bin --exclude=node_modules . | tar -xf - -C "$$copy" && \
 	(cd "$$copy" && go generate $(PACKAGES)) && \
-	diff -r -u --exclude=.git --exclude=.data --exclude=bin --exclude=node_modules . "$$copy" || { echo "generated files are out of date: run go generate"; exit 1; }
+	diff -r -u --exclude=.git --exclude=.data --exclude=bin --exclude=node_modules . "$$copy" || { echo "generated files are out of date: run go generate in the folders named above"; exit 1; }
 
 cover: ## Measure the tests' coverage into bin/cover.html
 	@mkdir -p bin
