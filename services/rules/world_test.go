@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/assenso/assenso/events"
@@ -13,9 +14,11 @@ import (
 	"pgregory.net/rapid"
 )
 
+var loaded = sync.OnceValues(func() (*Packs, error) { return LoadPacks(it.Files) })
+
 func testEngine(t testing.TB) *Engine {
 	t.Helper()
-	packs, err := LoadPacks(it.Files)
+	packs, err := loaded()
 	if err != nil {
 		t.Fatal(err)
 	}
