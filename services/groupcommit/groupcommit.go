@@ -105,7 +105,7 @@ type Options struct {
 	// which a repetition is stored again (default 2 min).
 	Window time.Duration
 	// Remember is how many message ids of stored messages are known without
-	// asking the broker (default 65,536; below 0 none).
+	// asking the broker (default 16,384; below 0 none).
 	Remember int
 	// Stamp, if set, is called just before a group is published for the first
 	// time, with every message of it in order; it may set Data and Stamped.
@@ -134,7 +134,7 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.Pending, 8192)
 	setDefault(&o.Timeout, 5*time.Second)
 	setDefault(&o.Window, 2*time.Minute)
-	setDefault(&o.Remember, 1<<16)
+	setDefault(&o.Remember, 1<<14)
 	o.MaxGroup = min(o.MaxGroup, MaxGroup)
 	return o
 }

@@ -17,6 +17,11 @@ import (
 // modes from the strongest to the weakest.
 var modes = []ledger.Mode{ledger.Strict, ledger.Bounded, ledger.Fast}
 
+// weaker reports whether have promises less than asked.
+func weaker(have, asked ledger.Mode) bool {
+	return slices.Index(modes, have) > slices.Index(modes, asked)
+}
+
 // boundedSync is the longest interval that still counts as bounded.
 const boundedSync = 100 * time.Millisecond
 
@@ -134,21 +139,15 @@ func AskMonitor(addresses ...string) SyncProbe {
 var errNoVarz = errors.New("not the report of a NATS server")
 
 // Durability implements ledger.Ledger: it reads the running broker's settings
-// and those of every stream. The error wraps ledger.ErrUnavailable or
+// and those of every stream. When the broker's cannot be read, that is a fault
+// and the mode counts as fast. The error wraps ledger.ErrUnavailable or
 // ledger.ErrGone.
 func (l *Ledger) Durability(ctx context.Context) (ledger.Durability, error) {
-	d := ledger.Durability{Mode: ledger.Fast, Faults: []string{}}
-	for i, s := range l.streams {
-		info, err := l.info(ctx, s)
-		if err != nil {
-			return d, fmt.Errorf("read durability: %w", err)
-		}
-		if i == 0 || info.Config.Replicas < d.Replicas {
-			d.Replicas = info.Config.Replicas
-		}
-		d.Faults = append(d.Faults, Faults(info.Config, l.opts.Replicas)...)
+	faults, replicas, err := l.streamFaults(ctx)
+	if err != nil {
+		return ledger.Durability{}, fmt.Errorf("read durability: %w", err)
 	}
-	d.Majority = d.Replicas/2 + 1
+	d := ledger.Durability{Mode: ledger.Fast, Replicas: replicas, Majority: replicas/2 + 1, Faults: faults}
 	sync, err := l.opts.Sync(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -159,15 +158,36 @@ func (l *Ledger) Durability(ctx context.Context) (ledger.Durability, error) {
 		return d, nil
 	}
 	d.Version = sync.Version
-	switch {
-	case sync.Always:
-		d.Mode = ledger.Strict
-	case sync.Interval > 0 && sync.Interval <= boundedSync:
-		d.Mode, d.SyncInterval = ledger.Bounded, sync.Interval
-	default:
-		d.SyncInterval = sync.Interval
-	}
+	d.Mode, d.SyncInterval = sync.mode()
 	return d, nil
+}
+
+// mode is the class of durability of a broker that syncs so.
+func (s Sync) mode() (ledger.Mode, time.Duration) {
+	switch {
+	case s.Always:
+		return ledger.Strict, 0
+	case s.Interval > 0 && s.Interval <= boundedSync:
+		return ledger.Bounded, s.Interval
+	}
+	return ledger.Fast, s.Interval
+}
+
+// streamFaults reads every stream's effective settings; replicas are those of
+// the stream that has the fewest.
+func (l *Ledger) streamFaults(ctx context.Context) (faults []string, replicas int, err error) {
+	faults = []string{}
+	for i, s := range l.streams {
+		info, err := l.info(ctx, s)
+		if err != nil {
+			return nil, 0, err
+		}
+		if i == 0 || info.Config.Replicas < replicas {
+			replicas = info.Config.Replicas
+		}
+		faults = append(faults, Faults(info.Config, l.opts.Replicas)...)
+	}
+	return faults, replicas, nil
 }
 
 // checkDurability refuses a log that promises less than asked for.
@@ -176,7 +196,9 @@ func (l *Ledger) checkDurability(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l.faults = d.Faults
+	if l.faults, err = l.currentFaults(ctx); err != nil {
+		return err
+	}
 	weak := l.weakness(d)
 	if weak == nil {
 		l.opts.Logger.Info(d.String())
@@ -192,7 +214,7 @@ func (l *Ledger) checkDurability(ctx context.Context) error {
 // weakness says why d is less than what was asked for, or nil.
 func (l *Ledger) weakness(d ledger.Durability) error {
 	var why []error
-	if slices.Index(modes, d.Mode) > slices.Index(modes, l.opts.Mode) {
+	if weaker(d.Mode, l.opts.Mode) {
 		why = append(why, fmt.Errorf("durability %s was asked for, but %s: set the broker's sync (jetstream { sync: always })", l.opts.Mode, d))
 	}
 	for _, f := range d.Faults {

@@ -133,6 +133,36 @@ func TestAFullBrokerSaysSo(t *testing.T) {
 	ledgertest.Check(t, log, &b)
 }
 
+// TestAHoleInTheMiddle makes one as somebody with the stream API could: a limit
+// per subject deletes all but the youngest of each.
+func TestAHoleInTheMiddle(t *testing.T) {
+	srv := embeddedtest.Start(t)
+	log := open(t, embeddedtest.Conn(t, srv), options(srv, nil))
+	list := partition(0, 9)
+	list[2].Subject = "ledger.00.consent.revoked.v1.acme"
+	list[4].Subject = "ledger.00.consent.refused.v1.acme"
+	ledgertest.Append(t, log, list...)
+	conf := natsledger.Config("LEDGER_00", 1)
+	conf.MaxMsgsPerSubject, conf.Discard = 1, jetstream.DiscardOld
+	if _, err := embeddedtest.JetStream(t, srv).UpdateStream(t.Context(), conf); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := log.Read(t.Context(), "LEDGER_00", 3, 3); !errors.Is(err, ledger.ErrGone) {
+		t.Errorf("Read over the hole: %v", err)
+	}
+	f, err := log.Follow(t.Context(), ledger.Positions{"LEDGER_00": 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Stop()
+	if got := ledgertest.Next(t, f, 10); len(got) != 1 || got[0].Sequence != 3 {
+		t.Errorf("before the hole: %d records", len(got))
+	}
+	if _, err := f.Next(t.Context(), 10); !errors.Is(err, ledger.ErrGone) {
+		t.Errorf("Next at the hole: %v", err)
+	}
+}
+
 func TestOnlyIdAndTraceparentAreAddedToWhatIsStored(t *testing.T) {
 	for name, n := range map[string]int{"singly": 1, "batch": 30} {
 		srv := embeddedtest.Start(t)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -259,6 +260,44 @@ func TestWeakeningIsNoticedWhileOpenAndRefusedAtTheNextStart(t *testing.T) {
 	}
 	if _, err := log.Last(t.Context()); !errors.Is(err, ledger.ErrGone) {
 		t.Errorf("Last: %v", err)
+	}
+}
+
+func TestABrokerThatComesBackWeakerIsNoticed(t *testing.T) {
+	srv := embeddedtest.Start(t)
+	var mu sync.Mutex
+	state := natsledger.Sync{Always: true, Version: "2.15.2"}
+	var silent error
+	set := func(s natsledger.Sync, err error) {
+		mu.Lock()
+		defer mu.Unlock()
+		state, silent = s, err
+	}
+	told := make(chan []string, 10)
+	o := options(srv, nil)
+	o.WatchEvery = time.Millisecond
+	o.Weaker = func(faults []string) { told <- faults }
+	asked := make(chan struct{})
+	o.Sync = func(context.Context) (natsledger.Sync, error) {
+		mu.Lock()
+		defer mu.Unlock()
+		select {
+		case asked <- struct{}{}:
+		default:
+		}
+		return state, silent
+	}
+	open(t, embeddedtest.Conn(t, srv), o)
+	set(natsledger.Sync{}, errors.New("no answer for the moment"))
+	<-asked
+	<-asked
+	set(natsledger.Sync{Interval: time.Minute, Version: "2.15.2"}, nil)
+	if diff := cmp.Diff([]string{"broker: it syncs fast, strict was asked for"}, <-told); diff != "" {
+		t.Error(diff)
+	}
+	set(natsledger.Sync{Always: true, Version: "2.15.2"}, nil)
+	if got := <-told; len(got) != 0 {
+		t.Errorf("strict again, still %v", got)
 	}
 }
 

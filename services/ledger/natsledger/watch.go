@@ -3,6 +3,7 @@ package natsledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -74,23 +75,30 @@ func (l *Ledger) look(ctx context.Context) {
 	}
 }
 
-// currentFaults reads every stream; a stream that is gone is a fault.
+// currentFaults reads every stream, and when the broker syncs. A stream that is
+// gone is a fault; a broker that does not tell for the moment is none.
 func (l *Ledger) currentFaults(ctx context.Context) ([]string, error) {
-	d, err := l.Durability(ctx)
-	if err == nil {
-		return d.Faults, nil
-	}
-	var faults []string
-	for _, s := range l.streams {
-		_, one := l.info(ctx, s)
-		if errors.Is(one, ledger.ErrGone) {
-			faults = append(faults, string(s)+": the stream does not exist")
+	faults, _, err := l.streamFaults(ctx)
+	if err != nil {
+		for _, s := range l.streams {
+			if _, one := l.info(ctx, s); errors.Is(one, ledger.ErrGone) {
+				faults = append(faults, string(s)+": the stream does not exist")
+			}
 		}
+		if len(faults) > 0 {
+			return faults, nil
+		}
+		return nil, err
 	}
-	if len(faults) > 0 {
+	sync, err := l.opts.Sync(ctx)
+	if err != nil {
+		l.opts.Logger.Debug("when the broker syncs cannot be read", errField(err))
 		return faults, nil
 	}
-	return nil, err
+	if mode, _ := sync.mode(); weaker(mode, l.opts.Mode) {
+		faults = append(faults, fmt.Sprintf("broker: it syncs %s, %s was asked for", mode, l.opts.Mode))
+	}
+	return faults, nil
 }
 
 // Faults returns the settings that differ from what the ledger needs, as of the
