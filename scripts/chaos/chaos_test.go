@@ -311,6 +311,29 @@ func TestAProgramThatEndsByItselfIsReported(t *testing.T) {
 	if err := p.ready(t.Context()); err == nil || !strings.Contains(err.Error(), "exit status 3") || !strings.Contains(err.Error(), "the disk is full") {
 		t.Errorf("error %v, want the exit code and what the program said", err)
 	}
+	if err := p.close(); err == nil || !strings.Contains(err.Error(), "exit status 3") {
+		t.Errorf("error %v of a kill that came too late, want the exit code", err)
+	}
+}
+
+func TestAKillIsNoFault(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "program")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\nexec tail -f /dev/null\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	p, err := newProgram(path, t.TempDir(), 10*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.kill(); err != nil {
+		t.Error(err)
+	}
+	if err := p.close(); err != nil {
+		t.Errorf("close after a kill: %v", err)
+	}
 }
 
 func TestArgumentsAreChecked(t *testing.T) {

@@ -147,6 +147,7 @@ func kill(ctx context.Context, server *program, book *book, p plan, out io.Write
 		case <-ctx.Done():
 			return ctx.Err()
 		case err := <-server.ended:
+			server.ended <- err
 			return fmt.Errorf("cycle %d: the program ended by itself: %w:\n%s", cycle, err, server.said())
 		case <-time.After(delay):
 		}

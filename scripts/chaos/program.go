@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -91,14 +92,20 @@ func get(ctx context.Context, url string) (status int, err error) {
 }
 
 // kill ends the life at once; the kernel keeps what was written, the process
-// gets no chance to write more.
+// gets no chance to write more. A life that had ended by itself is an error.
 func (p *program) kill() error {
-	if err := p.cmd.Process.Kill(); err != nil {
+	if err := p.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("kill the program: %w", err)
 	}
-	_ = <-p.ended // "signal: killed" is what was asked for
+	err := <-p.ended
 	p.cmd = nil
-	return nil
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signal() == syscall.SIGKILL {
+			return nil
+		}
+	}
+	return fmt.Errorf("the program ended by itself before it was killed: %w:\n%s", err, p.said())
 }
 
 // finish ends the life as an operator does and expects exit code 0.
