@@ -122,6 +122,12 @@ func TestRejectsOfDoors(t *testing.T) {
 	if body, err := r.cfg.Rejects.Original(ctx, kept[2].Reject); err != nil || string(body) != "[]" {
 		t.Errorf("original %q %v", body, err)
 	}
+	if one, err := r.cfg.Rejects.Get(ctx, kept[2].Reject); err != nil || one.Type != "consent.eaten.v1" {
+		t.Errorf("get %+v %v", one, err)
+	}
+	if _, err := r.cfg.Rejects.Get(ctx, "nobody"); !errors.Is(err, ErrUnknown) {
+		t.Errorf("unknown reject: %v", err)
+	}
 	if _, err := r.cfg.Rejects.Original(ctx, "nobody"); !errors.Is(err, ErrUnknown) {
 		t.Errorf("unknown reject: %v", err)
 	}

@@ -112,6 +112,25 @@ func (r *Rejects) List(ctx context.Context, source, cursor string, limit int) (p
 	return page, next, nil
 }
 
+// Get returns the reject with an id, or ErrUnknown. It reads the stream from the
+// beginning: for a person who looks at one, not for a loop.
+func (r *Rejects) Get(ctx context.Context, reject string) (Reject, error) {
+	for cursor := ""; ; {
+		page, next, err := r.List(ctx, "", cursor, MaxPage)
+		if err != nil {
+			return Reject{}, fmt.Errorf("get reject: %w", err)
+		}
+		for _, one := range page {
+			if one.Reject == reject {
+				return one, nil
+			}
+		}
+		if cursor = next; cursor == "" {
+			return Reject{}, fmt.Errorf("get reject: %w", ErrUnknown)
+		}
+	}
+}
+
 // Original returns the refused submission as it was sent, personal data
 // included, or ErrUnknown. Whoever shows it records access.exercised.
 func (r *Rejects) Original(ctx context.Context, reject string) ([]byte, error) {
