@@ -114,6 +114,9 @@ func (s *Slot) settle(cut Cut, sense *Sensitivity, stack []*Slot) []*Fact {
 // variants returns the first recorded copy of each digest recorded ≤ w, the
 // earliest recorded first; a later one counts only if received ≤ k.
 func (s *Slot) variants(cut Cut, sense *Sensitivity) []*Fact {
+	if len(s.copies) == 1 && s.copies[0].Recorded <= cut.Recorded {
+		return s.copies
+	}
 	all := make([]*Fact, 0, len(s.copies))
 	for _, f := range s.copies {
 		if f.Recorded <= cut.Recorded {

@@ -15,7 +15,8 @@ import (
 type Engine struct {
 	packs  *Packs
 	rules  []attemptRule
-	spare  sync.Pool // *evaluation
+	sorted []*attemptRule // by id
+	spare  sync.Pool      // *evaluation
 	object map[string]*Rule
 }
 
@@ -76,6 +77,10 @@ func NewEngine(p *Packs) *Engine {
 	for i := range e.rules {
 		e.rules[i].meta = p.byID[e.rules[i].id]
 	}
+	for i := range e.rules {
+		e.sorted = append(e.sorted, &e.rules[i])
+	}
+	slices.SortFunc(e.sorted, func(a, b *attemptRule) int { return cmp.Compare(a.id, b.id) })
 	for _, id := range objectRules {
 		e.object[id] = p.byID[id]
 	}
@@ -144,7 +149,7 @@ func (e *Engine) Gate(h *contact.History, ref *Reference, a Attempt, at events.I
 	a.Outcome, a.DialledAt = nil, at
 	ev := e.begin(h, ref, a, at)
 	defer e.end(ev)
-	ev.gate, ev.asOf = true, at
+	ev.asOf = at
 	ev.run(contact.Gate(at), nil)
 	d := Decision{Verdict: events.VerdictAllow, Pack: ev.pack.Name, Proof: ev.proof(), ValidUntil: ev.validUntil()}
 	for _, h := range ev.hits {
@@ -178,8 +183,7 @@ func sentence(h *hit) string {
 
 func (ev *evaluation) passed(reasons []Reason) []string {
 	out := make([]string, 0, len(ev.engine.rules))
-	for i := range ev.engine.rules {
-		r := &ev.engine.rules[i]
+	for _, r := range ev.engine.sorted {
 		if ev.a.Purpose == events.PurposeService && !r.meta.Service {
 			continue
 		}
@@ -187,7 +191,6 @@ func (ev *evaluation) passed(reasons []Reason) []string {
 			out = append(out, r.id)
 		}
 	}
-	slices.Sort(out)
 	return out
 }
 
@@ -200,7 +203,7 @@ func (e *Engine) Assess(h *contact.History, ref *Reference, a Attempt, asOf even
 	}
 	ev := e.begin(h, ref, a, a.DialledAt)
 	defer e.end(ev)
-	ev.gate, ev.asOf = false, asOf
+	ev.asOf = asOf
 	var sense contact.Sensitivity
 	ev.run(contact.Finding(ev.t, asOf), &sense)
 	out := Assessment{Findings: ev.findings(), Proof: ev.proof(), Pack: ev.pack.Name}

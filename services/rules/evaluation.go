@@ -22,7 +22,6 @@ type evaluation struct {
 	day  events.Date   // date(t)
 	time time.Duration // wall clock in Rome since midnight
 	asOf events.Instant
-	gate bool
 
 	facts []*contact.Fact
 	state contact.State
@@ -37,9 +36,8 @@ type evaluation struct {
 	best     *grantView
 	chain    thirdParty
 
-	hits    []hit
-	refs    []*contact.Fact // scratch of reference look-ups
-	ratings []contact.Sensitivity
+	hits []hit
+	refs []*contact.Fact // scratch of reference look-ups
 }
 
 // hit is one rule that speaks.
@@ -207,13 +205,6 @@ func (e *evaluation) reassigned(controller string) *contact.Mark {
 		}
 	}
 	return out
-}
-
-func timeOf(o *contact.Origin) events.Instant {
-	if o == nil {
-		return 0
-	}
-	return o.Time
 }
 
 func withdrawnAt(w *contact.Withdrawal) events.Instant {

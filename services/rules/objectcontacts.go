@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	"slices"
 	"time"
 
@@ -14,6 +15,7 @@ func (o *objects) contact(h *contact.History) error {
 	h.Conflicts(o.asOf, o.conflict)
 	o.facts = h.Look(o.facts[:0], o.cut, nil)
 	from := len(o.found)
+	contracts := false
 	for _, f := range o.facts {
 		switch d := f.Data.(type) {
 		case *events.ConsentRevoked:
@@ -30,11 +32,15 @@ func (o *objects) contact(h *contact.History) error {
 			o.count(f, d)
 		case *events.RightsRequested, *events.RightsExtended, *events.RightsClosed:
 			o.takeRight(f)
+		case *events.ContractConcluded:
+			contracts = true
 		}
 	}
-	for _, c := range contact.Fold(o.facts).Contracts {
-		if c.Data != nil {
-			o.contract(h, &c)
+	if contracts {
+		for _, c := range contact.Fold(o.facts).Contracts {
+			if c.Data != nil {
+				o.contract(h, &c)
+			}
 		}
 	}
 	for _, t := range o.transfers {
@@ -248,8 +254,8 @@ func (o *objects) count(f *contact.Fact, d *events.CallConcluded) {
 type transfer struct {
 	fact        *contact.Fact
 	data        *events.ListTransferred
-	opposed     events.ContactKey // a contact that breaks IT-RPO-07
-	undisclosed events.ContactKey // a contact that breaks IT-CDC-12
+	opposed     events.ContactKey // the contact of least key that breaks IT-RPO-07
+	undisclosed events.ContactKey // the contact of least key that breaks IT-CDC-12
 	opposedN    int
 	undisclN    int
 }
@@ -257,13 +263,20 @@ type transfer struct {
 // transferred looks at one contact of a transferred list, as of the transfer's
 // own time and with all that is recorded by R.
 func (o *objects) transferred(h *contact.History, t *transfer) {
+	listed := slices.ContainsFunc(o.facts, func(f *contact.Fact) bool {
+		d, ok := f.Data.(*events.ListContactAdded)
+		return ok && d.List == t.data.List
+	})
+	if !listed {
+		return
+	}
 	at := t.fact.Time
 	e := o.engine.begin(h, o.ref, Attempt{
 		Contact: h.Key, Controller: t.fact.Controller, DialledAt: at,
 		Purpose: events.PurposeThirdPartyDisclosure, Channel: events.ChannelOperatorCall,
 	}, at)
 	defer o.engine.end(e)
-	e.gate, e.asOf = false, o.asOf
+	e.asOf = o.asOf
 	e.prepare(contact.Cut{Occurred: at, Received: o.asOf, Recorded: o.asOf, Known: events.MaxInstant}, nil)
 	row := slices.ContainsFunc(e.state.Rows, func(r contact.Row) bool {
 		return r.Data.List == t.data.List && r.Time > removedAt(&e.state, r.Data.List)
@@ -283,9 +296,17 @@ func (o *objects) transferred(h *contact.History, t *transfer) {
 		live = live || e.life(g.date) == alive
 	}
 	if e.register.barUp && !live {
-		t.opposed, t.opposedN = h.Key, t.opposedN+1
+		t.opposed, t.opposedN = leastKey(t.opposed, h.Key), t.opposedN+1
 	}
 	if !disclosed {
-		t.undisclosed, t.undisclN = h.Key, t.undisclN+1
+		t.undisclosed, t.undisclN = leastKey(t.undisclosed, h.Key), t.undisclN+1
 	}
+}
+
+// leastKey keeps the smaller key; the zero key is none.
+func leastKey(have, k events.ContactKey) events.ContactKey {
+	if have.IsZero() || bytes.Compare(k[:], have[:]) < 0 {
+		return k
+	}
+	return have
 }

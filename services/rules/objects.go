@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 
@@ -32,6 +33,7 @@ type objects struct {
 	rights    map[rightKey]*right
 	sequences map[string]*sequences
 	found     []Finding
+	late      func(Finding) // takes LED-01; nil: into found
 	facts     []*contact.Fact
 }
 
@@ -43,7 +45,16 @@ type contractVerdict struct{ unlawful, critical bool }
 // Objects evaluates the rules of section 5 at View(R, R, R). The findings are
 // sorted by rule, object, kind. The error is that of the world.
 func (e *Engine) Objects(w World, asOf events.Instant) ([]Finding, error) {
+	return e.ObjectsApart(w, asOf, nil)
+}
+
+// ObjectsApart is Objects, but hands every LED-01 finding to late instead of
+// returning it: a legacy import may raise one for each of its events. They
+// come in no order, and one event may come more than once. With late nil it is
+// Objects.
+func (e *Engine) ObjectsApart(w World, asOf events.Instant, late func(Finding)) ([]Finding, error) {
 	o := &objects{
+		late:   late,
 		glance: glance{ref: w.Reference(), cut: contact.AsOf(asOf)}, engine: e, asOf: asOf, day: dateOf(asOf),
 		campaigns: map[campaignKey]*campaignCount{}, contracts: map[contractKey]contractVerdict{},
 		rights: map[rightKey]*right{}, sequences: map[string]*sequences{},
@@ -81,13 +92,18 @@ func (o *objects) result() []Finding {
 	slices.SortStableFunc(o.found, func(a, b Finding) int {
 		x, y := first(&a), first(&b)
 		return cmp.Or(cmp.Compare(a.Rule, b.Rule), cmp.Compare(a.Object, b.Object), cmp.Compare(a.Controller, b.Controller),
-			cmp.Compare(x.Source, y.Source), cmp.Compare(x.ID, y.ID), cmp.Compare(a.Kind, b.Kind))
+			cmp.Compare(x.Source, y.Source), cmp.Compare(x.ID, y.ID), cmp.Compare(a.Kind, b.Kind),
+			cmp.Compare(a.At, b.At), bytes.Compare(a.Contact[:], b.Contact[:]), slices.CompareFunc(a.Evidence.Details, b.Evidence.Details, compareDetails))
 	})
 	out := slices.CompactFunc(o.found, func(a, b Finding) bool {
 		return a.Rule == b.Rule && a.Object == b.Object && a.Controller == b.Controller && first(&a) == first(&b)
 	})
 	sortFindings(out)
 	return out
+}
+
+func compareDetails(a, b Detail) int {
+	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Value, b.Value))
 }
 
 // report adds one finding on an object.
@@ -162,6 +178,10 @@ func (o *objects) entry(f *contact.Fact) {
 	}
 	g := o.report("LED-01", f.ID, f.Time, f.Controller, "", ev)
 	g.Contact, g.Campaign = f.Subject, f.Campaign
+	if o.late != nil {
+		o.late(*g)
+		o.found = o.found[:len(o.found)-1]
+	}
 }
 
 func (o *objects) conflict(f *contact.Fact) {

@@ -16,7 +16,7 @@ func (e *Engine) assessFully(h *contact.History, ref *Reference, a Attempt, asOf
 	evaluate := func(cut contact.Cut) []Finding {
 		ev := e.begin(h, ref, a, a.DialledAt)
 		defer e.end(ev)
-		ev.gate, ev.asOf = false, asOf
+		ev.asOf = asOf
 		ev.run(cut, nil)
 		return ev.findings()
 	}

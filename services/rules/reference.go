@@ -76,13 +76,23 @@ func (r *Reference) Add(f *contact.Fact) {
 			s.Correct(c)
 		}
 	}
+	fresh := len(s.Facts()) == 0 && !s.Contested()
 	for _, g := range s.Facts() {
 		if g == f || (g.Digest == f.Digest && g.Recorded == f.Recorded && g.Received == f.Received && g.Sequence == f.Sequence) {
 			return
 		}
 	}
 	s.Add(f)
-	r.reindex(s)
+	if fresh {
+		keys := keysOf(f)
+		for i, k := range keys {
+			if !slices.Contains(keys[:i], k) {
+				r.index[k] = append(r.index[k], s)
+			}
+		}
+	} else {
+		r.reindex(s)
+	}
 	c, ok := f.Data.(*events.EventCorrected)
 	if !ok {
 		return
