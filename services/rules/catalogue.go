@@ -32,6 +32,11 @@ type Rule struct {
 	Effects []events.Verdict `yaml:"effects"`
 	// Service says whether the rule runs for service attempts too.
 	Service bool `yaml:"service"`
+	// Kinds are the kinds of a finding by the rule's own condition; a dispute
+	// can make any CONFIRMED one POTENTIAL, later knowledge one HINDSIGHT.
+	Kinds []events.Kind `yaml:"kinds"`
+	// Parameters are the values of the pack that the condition reads itself.
+	Parameters []string `yaml:"parameters"`
 }
 
 // CanBlock reports whether the rule can block at the gate.
@@ -90,6 +95,19 @@ func (r *Rule) check() string {
 		return "clause, tag or section missing"
 	case !slices.Contains(severities, r.Severity) || (r.WarnSeverity != "" && !slices.Contains(severities, r.WarnSeverity)):
 		return "unknown severity"
+	}
+	if len(r.Kinds) == 0 {
+		return "kinds missing"
+	}
+	for _, k := range r.Kinds {
+		if k != events.KindConfirmed && k != events.KindPotential && k != events.KindBestPractice {
+			return "kinds are CONFIRMED, POTENTIAL and BEST_PRACTICE"
+		}
+	}
+	for _, name := range r.Parameters {
+		if parameterTable[name] == nil {
+			return "no such parameter: " + name
+		}
 	}
 	for _, e := range r.Effects {
 		if e != events.VerdictBlock && e != events.VerdictWarn {

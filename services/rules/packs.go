@@ -25,12 +25,12 @@ type Packs struct {
 // Parameter is one dated value, for pages that explain a pack. The days are
 // inclusive; zero = unbounded.
 type Parameter struct {
-	Name   string
-	Value  string
-	From   events.Date
-	To     events.Date
-	Source string
-	Tag    string // V, P, U, contested, policy
+	Name   string      `json:"name"`
+	Value  string      `json:"value"`
+	From   events.Date `json:"from,omitzero"`
+	To     events.Date `json:"to,omitzero"`
+	Source string      `json:"source"`
+	Tag    string      `json:"tag"` // V, P, U, contested, policy
 }
 
 // PackError says what is wrong with a pack file, and on which line.
