@@ -9,9 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/assenso/assenso/schemas/packs/it"
 	"github.com/assenso/assenso/services/embedded"
-	"github.com/assenso/assenso/services/rules"
 	"github.com/assenso/assenso/services/vault"
 )
 
@@ -122,14 +120,11 @@ func examineListen(cfg Config) Check {
 
 func examineLaw(law LawConfig) Check {
 	const name = "rule packs"
-	var files fs.FS = it.Files
-	if law.Packs != "" {
-		files = os.DirFS(law.Packs)
-	}
-	packs, err := rules.LoadPacks(files)
+	engine, err := LoadEngine(law)
 	if err != nil {
 		return failed(name, err, "mend the pack file")
 	}
+	packs := engine.Packs()
 	return Check{Name: name, OK: true, Detail: fmt.Sprintf("%d rules, %d dated values", len(packs.Rules()), len(packs.Parameters()))}
 }
 

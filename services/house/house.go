@@ -44,6 +44,8 @@ type Options struct {
 	Access access.Policy
 	// Ledger is the log to use; nil = that of the broker.
 	Ledger ledger.Ledger
+	// Engine judges; nil = one under the packs of the configuration.
+	Engine *rules.Engine
 }
 
 // House is a set of services that work together. Make one with Open.
@@ -91,7 +93,7 @@ type service struct {
 // Nothing runs before Run; Close releases everything if Run is never called.
 // Errors wrap ErrFatal or ErrConfig.
 func Open(ctx context.Context, cfg Config, o Options) (*House, error) {
-	h := &House{cfg: cfg, log: o.Log, metrics: o.Metrics, access: o.Access, ledger: o.Ledger,
+	h := &House{cfg: cfg, log: o.Log, metrics: o.Metrics, access: o.Access, ledger: o.Ledger, engine: o.Engine,
 		recorders: map[events.Family]*recorder.Recorder{}, failed: make(chan error, 1)}
 	if h.metrics == nil {
 		h.metrics = prometheus.NewRegistry()
@@ -117,16 +119,26 @@ func Open(ctx context.Context, cfg Config, o Options) (*House, error) {
 
 // openLaw loads the rule packs; a bad pack stops the start.
 func (h *House) openLaw(context.Context) error {
+	if h.engine != nil {
+		return nil
+	}
+	engine, err := LoadEngine(h.cfg.Law)
+	h.engine = engine
+	return err
+}
+
+// LoadEngine makes an engine under the packs that the configuration names. The
+// error wraps ErrConfig and says file, line and reason.
+func LoadEngine(law LawConfig) (*rules.Engine, error) {
 	var files fs.FS = it.Files
-	if h.cfg.Law.Packs != "" {
-		files = os.DirFS(h.cfg.Law.Packs)
+	if law.Packs != "" {
+		files = os.DirFS(law.Packs)
 	}
 	packs, err := rules.LoadPacks(files)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrConfig, err)
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	h.engine = rules.NewEngine(packs)
-	return nil
+	return rules.NewEngine(packs), nil
 }
 
 func (h *House) onClose(f func() error) { h.closers = append(h.closers, f) }
@@ -203,7 +215,11 @@ func (h *House) openView(ctx context.Context) error {
 
 // Banner says what runs and what an acknowledgement means.
 func (h *House) Banner() string {
-	return "assenso " + Version() + " on http://" + h.cfg.Listen + " · " + h.durability
+	where := "without an HTTP door"
+	if a := h.Address(); a != "" {
+		where = "on http://" + a
+	}
+	return "assenso " + Version() + " " + where + " · " + h.durability
 }
 
 // Gateway returns the HTTP door, nil if this house runs none.

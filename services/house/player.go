@@ -36,8 +36,8 @@ type Player struct {
 	// Shuffle, where not nil, is the seed of a random order among what is
 	// recorded at one instant.
 	Shuffle *uint64
-	// Packs is a folder of pack files; "" = those built in.
-	Packs string
+	// Engine judges; it is shared by all scenarios.
+	Engine *rules.Engine
 }
 
 // simulated is a clock that stands until it is set.
@@ -71,7 +71,7 @@ func (p *Player) Play(ctx context.Context, s *scenario.Scenario) (_ *scenario.Re
 		return nil, fmt.Errorf("play scenario %s: %w", s.ID, err)
 	}
 	cfg := Default()
-	cfg.Data, cfg.Ledger.Durability, cfg.Law.Packs = folder, ledger.Fast, p.Packs
+	cfg.Data, cfg.Ledger.Durability, cfg.Ledger.Partitions = folder, ledger.Fast, 2
 	cfg.Only = slices.DeleteFunc(slices.Clone(Services), func(name string) bool { return name == ServiceGateway })
 	log := p.Log
 	if log == nil {
@@ -79,7 +79,7 @@ func (p *Player) Play(ctx context.Context, s *scenario.Scenario) (_ *scenario.Re
 	}
 	clock := &simulated{}
 	clock.set(begin(s))
-	h, err := Open(ctx, cfg, Options{Log: log, Clock: clock.read})
+	h, err := Open(ctx, cfg, Options{Log: log, Clock: clock.read, Engine: p.Engine})
 	if err != nil {
 		return nil, fmt.Errorf("play scenario %s: %w", s.ID, err)
 	}

@@ -8,9 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/assenso/assenso/schemas/packs/it"
 	"github.com/assenso/assenso/schemas/scenarios"
-	"github.com/assenso/assenso/services/rules"
 	"github.com/assenso/assenso/services/scenario"
 )
 
@@ -18,11 +16,11 @@ import (
 // through intake, recorders, ledger and projections, in the order of the file
 // and shuffled, and compares with the pure evaluation.
 func TestThePipelineAnswersLikeThePureFunctions(t *testing.T) {
-	packs, err := rules.LoadPacks(it.Files)
+	engine, err := LoadEngine(LawConfig{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	pure := scenario.NewPure(rules.NewEngine(packs))
+	pure := scenario.NewPure(engine)
 	files, err := fs.Glob(scenarios.Files, "*.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +34,7 @@ func TestThePipelineAnswersLikeThePureFunctions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		player := &Player{}
+		player := &Player{Engine: engine}
 		if i%2 == 1 {
 			seed := uint64(i)
 			player.Shuffle = &seed

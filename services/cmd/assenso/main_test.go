@@ -1,8 +1,13 @@
 package main
 
 import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"net/url"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
@@ -14,9 +19,21 @@ func TestMain(m *testing.M) {
 // TestScripts plays testdata/script: what a person types, sees and gets back
 // as exit code.
 func TestScripts(t *testing.T) {
-	testscript.Run(t, testscript.Params{Dir: "testdata/script", Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-		"exits": exits,
-	}})
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/script",
+		Setup: func(env *testscript.Env) error {
+			listener, err := net.Listen("tcp", "127.0.0.1:0") // to find a free port
+			if err != nil {
+				return err
+			}
+			env.Setenv("ASSENSO_LISTEN", listener.Addr().String())
+			env.Setenv("ASSENSO_SERVER", "http://"+listener.Addr().String())
+			return listener.Close()
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"exits": exits, "ready": ready, "settle": settle, "contact": contact,
+		},
+	})
 }
 
 // exits runs "exits CODE assenso ARGS…" and fails on any other exit code.
@@ -32,4 +49,35 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	if code != args[0] {
 		ts.Fatalf("exit code %s, want %s (%v)", code, args[0], err)
 	}
+}
+
+// ready waits until the server says that it is ready.
+func ready(ts *testscript.TestScript, _ bool, _ []string) { await(ts, "/readyz") }
+
+// settle waits until what is recorded so far is final and applied.
+func settle(ts *testscript.TestScript, _ bool, _ []string) {
+	await(ts, "/v1/objects/findings?as_of="+url.QueryEscape(time.Now().UTC().Format(time.RFC3339Nano)))
+}
+
+func await(ts *testscript.TestScript, path string) {
+	client := &http.Client{Timeout: 10 * time.Second}
+	defer client.CloseIdleConnections()
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		resp, err := client.Get(ts.Getenv("ASSENSO_SERVER") + path)
+		if err != nil {
+			continue
+		}
+		ts.Check(resp.Body.Close())
+		if resp.StatusCode == http.StatusOK {
+			return
+		}
+	}
+	ts.Fatalf("the server never answered %s with 200", path)
+}
+
+// contact takes the contact key out of the last command's JSON into a variable.
+func contact(ts *testscript.TestScript, _ bool, args []string) {
+	var found struct{ Contact string }
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &found))
+	ts.Setenv(args[0], found.Contact)
 }

@@ -2,15 +2,11 @@ package main
 
 import (
 	"context"
-	"io/fs"
-	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
 
-	"github.com/assenso/assenso/schemas/packs/it"
 	"github.com/assenso/assenso/services/house"
-	"github.com/assenso/assenso/services/rules"
 	"github.com/assenso/assenso/services/scenario"
 )
 
@@ -48,18 +44,14 @@ func (a *app) scenario(ctx context.Context, args []string) error {
 	if err != nil {
 		return usage(err)
 	}
-	var files fs.FS = it.Files
-	if cfg.Law.Packs != "" {
-		files = os.DirFS(cfg.Law.Packs)
-	}
-	packs, err := rules.LoadPacks(files)
+	engine, err := house.LoadEngine(cfg.Law)
 	if err != nil {
 		return usage(err)
 	}
 	pipeline := func(_ context.Context, shuffle *uint64) (scenario.Player, error) {
-		return &house.Player{Shuffle: shuffle, Packs: cfg.Law.Packs}, nil
+		return &house.Player{Shuffle: shuffle, Engine: engine}, nil
 	}
-	if code := scenario.Main(ctx, args, a.out, a.err, rules.NewEngine(packs), pipeline); code != 0 {
+	if code := scenario.Main(ctx, args, a.out, a.err, engine, pipeline); code != 0 {
 		return &exitError{code: code}
 	}
 	return nil
