@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/assenso/assenso/events"
 	"github.com/assenso/assenso/schemas/packs/it"
@@ -29,13 +30,7 @@ func testEngine(t testing.TB) *Engine {
 var person = events.ContactKey{7}
 
 // noon is 12:00 UTC of a Tuesday; random instants lie within days around it.
-var noon = func() events.Instant {
-	i, err := events.ParseInstant("2026-03-10T12:00:00Z")
-	if err != nil {
-		panic(err)
-	}
-	return i
-}()
+var noon = events.NewDate(2026, 3, 10).In(time.UTC).Add(12 * time.Hour)
 
 const (
 	second = events.Instant(1_000_000)

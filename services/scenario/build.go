@@ -105,10 +105,12 @@ func overlay(into, from map[string]fields) {
 }
 
 func (b *builder) noteType(e placed) {
-	if id, ok := e.Value["id"].(string); ok {
-		name, _ := e.Value["type"].(string)
-		b.types[id] = events.Type(name + ".v1")
+	id, ok := e.Value["id"].(string)
+	if !ok {
+		id = fmt.Sprintf("e%d", e.position)
 	}
+	name, _ := e.Value["type"].(string)
+	b.types[id] = events.Type(name + ".v1")
 }
 
 var eventKeys = []string{"type", "id", "at", "received", "recorded", "controller", "campaign", "source", "seq", "phone", "data", "repeat"}
