@@ -197,7 +197,7 @@ func (r *Recorder) store(ctx context.Context, items []item) error {
 		if failed = r.append(ctx, cut(from)); failed != nil {
 			if more {
 				cancel()
-				<-sealed // the goroutine ends before the items are looked at again
+				_ = <-sealed // the goroutine ends before the items are looked at again; its batch failed already
 			}
 			return fmt.Errorf("record %s: %w", r.cfg.Family, failed)
 		}

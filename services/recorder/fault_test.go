@@ -35,21 +35,25 @@ func (s *lossySender) Send(ctx context.Context, list []intake.Addressed) error {
 func TestEachStepFails(t *testing.T) {
 	for _, c := range []struct {
 		step   string
-		how    failure
 		script []failure
 	}{
-		{"vault", absent, []failure{absent, absent}},
-		{"vault", lost, []failure{lost, lost}},
-		{"ledger", absent, []failure{absent, absent}},
-		{"ledger", lost, []failure{lost, lost}},
-		{"ledger", half, []failure{half, half}},
-		{"ledger", half, []failure{half, lost, absent}},
+		{"reject", []failure{absent, absent}},
+		{"reject", []failure{lost, lost}},
+		{"vault", []failure{absent, absent}},
+		{"vault", []failure{lost, lost}},
+		{"ledger", []failure{absent, absent}},
+		{"ledger", []failure{lost, lost}},
+		{"ledger", []failure{half, half}},
+		{"ledger", []failure{half, lost, absent}},
 	} {
 		t.Run(fmt.Sprintf("%s %v", c.step, c.script), func(t *testing.T) {
 			r := newRig(t, events.FamilyRevocations)
 			script := &r.log.faults
-			if c.step == "vault" {
+			switch c.step {
+			case "vault":
 				script = &r.vault.faults
+			case "reject":
+				script = &r.vault.sealing
 			}
 			script.plan(nil, c.script...)
 			r.submit(revoke("1", "+393401234567"), revoke("bad", "nobody"), revoke("2", "+393401234568"), revoke("1", "+393401234567"), revoke("1", "+393401234569"))
@@ -92,7 +96,7 @@ func TestLostReceipt(t *testing.T) {
 // TestDiesAtEachStep kills the recorder ahead of and behind each step; another
 // one, which remembers nothing, goes on with the same queue.
 func TestDiesAtEachStep(t *testing.T) {
-	for _, step := range []string{"vault", "ledger", "receipts"} {
+	for _, step := range []string{"reject", "vault", "ledger", "receipts"} {
 		for _, how := range []failure{diesAhead, diesAfter} {
 			t.Run(fmt.Sprintf("%s %d", step, how), func(t *testing.T) { diesAt(t, step, how) })
 		}
@@ -105,6 +109,8 @@ func diesAt(t *testing.T, step string, how failure) {
 	kill := sync.OnceFunc(func() { close(die) })
 	sender := &dyingSender{Sender: r.queue}
 	switch step {
+	case "reject":
+		r.vault.sealing.plan(kill, how)
 	case "vault":
 		r.vault.plan(kill, how)
 	case "ledger":
@@ -122,7 +128,6 @@ func diesAt(t *testing.T, step string, how failure) {
 		t.Fatalf("new recorder: %v", err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	r.vault.die, r.log.die, sender.die = kill, kill, kill
 	go func() {
 		defer close(died)
 		abort(ctx, t, r, rec)
