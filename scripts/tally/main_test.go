@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -16,6 +17,8 @@ func TestReadCountsAndPrintsOnlyWhatMatters(t *testing.T) {
 		`{"Action":"output","Package":"p","Test":"TestB","Output":"    b_test.go:7: wrong\n"}`,
 		`{"Action":"fail","Package":"p","Test":"TestB"}`,
 		`{"Action":"skip","Package":"p","Test":"TestC"}`,
+		`{"Action":"skip","Package":"x/services/worker","Test":"TestPubSub/a/TestReconnect/7"}`,
+		`{"Action":"skip","Package":"x/services/worker","Test":"TestReconnect"}`,
 		`{"Action":"output","Package":"p","Output":"FAIL\tp\t0.1s\n"}`,
 		`{"Action":"fail","Package":"p"}`,
 		`{"Action":"output","Package":"q","Output":"?   \tq\t[no test files]\n"}`,
@@ -26,10 +29,10 @@ func TestReadCountsAndPrintsOnlyWhatMatters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.passed != 2 || got.failed != 1 || len(got.skipped) != 1 || got.skipped[0] != "p TestC" {
-		t.Errorf("counted %+v, want 2 passed, 1 failed and p TestC skipped", got)
+	if got.passed != 2 || got.failed != 1 || got.granted != 1 || !slices.Equal(got.skipped, []string{"p TestC", "x/services/worker TestReconnect"}) {
+		t.Errorf("counted %+v, want 2 passed, 1 failed, 1 granted, p TestC and our own TestReconnect skipped", got)
 	}
-	want := "    b_test.go:7: wrong\nFAIL\tp\t0.1s\n?   \tq\t[no test files]\n"
+	want := "    b_test.go:7: wrong\ndoes not apply: x/services/worker TestPubSub/a/TestReconnect/7: " + granted[0].why + "\nFAIL\tp\t0.1s\n?   \tq\t[no test files]\n"
 	if out.String() != want {
 		t.Errorf("printed %q, want %q", out.String(), want)
 	}
