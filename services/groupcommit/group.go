@@ -17,7 +17,9 @@ type group struct {
 	begun   time.Time
 	tries   int
 	failed  int
-	asBatch bool
+
+	rejections int // batches that the broker rejected for one message
+	asBatch    bool
 
 	batch    jetstreamext.BatchPublisher // nil unless staged
 	inBatch  []*item
@@ -105,18 +107,19 @@ func (c *Committer) commitGroups() {
 
 // settleGroup publishes until every message of g has its result.
 func (c *Committer) settleGroup(g *group) {
-	rest, alone := g.items, false
+	rest := g.items
 	for {
 		g.tries++
 		switch {
 		case !c.nc.IsConnected():
 			rest = c.failFresh(g, rest, nats.ErrDisconnected)
-		case alone || len(rest) < c.opts.Threshold:
+		case len(rest) < c.opts.Threshold:
 			rest = c.publishAlone(g, rest)
 		default:
-			rest, alone = c.publishBatch(g, rest)
-			if alone {
-				continue
+			var blamed bool
+			if rest, blamed = c.publishBatch(g, rest); blamed {
+				g.tries++
+				rest = c.divide(g, rest)
 			}
 		}
 		if len(rest) == 0 {
@@ -133,9 +136,36 @@ func (c *Committer) settleGroup(g *group) {
 	}
 }
 
+// maxRejections is how many rejected batches of one group it takes to publish
+// the rest message by message: more than a lone culprit among 1000 causes.
+const maxRejections = 8
+
+// divide publishes the messages of a batch in which the broker blamed one that
+// it does not name. A lone culprit is closed in by halving, so that the others
+// are still synced together; many culprits, as after an unanswered try that was
+// stored after all, are quicker published alone, since a duplicate costs no
+// sync.
+func (c *Committer) divide(g *group, items []*item) (open []*item) {
+	if g.rejections++; g.rejections > maxRejections || len(items) < 2*c.opts.Threshold || items[0].unknown {
+		return c.publishAlone(g, items)
+	}
+	half := len(items) / 2
+	for _, part := range [][]*item{items[:half], items[half:]} {
+		if len(open) > 0 {
+			open = append(open, part...) // keeps the order
+			continue
+		}
+		var blamed bool
+		if open, blamed = c.publishBatch(g, part); blamed {
+			open = c.divide(g, part)
+		}
+	}
+	return open
+}
+
 // publishBatch publishes items as one atomic batch and returns what is open;
-// alone means that the broker found fault with one of them.
-func (c *Committer) publishBatch(g *group, items []*item) (open []*item, alone bool) {
+// blamed means that the broker found fault with one of them.
+func (c *Committer) publishBatch(g *group, items []*item) (open []*item, blamed bool) {
 	g.asBatch = true
 	if g.batch == nil {
 		g.stage(c, items)

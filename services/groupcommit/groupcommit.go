@@ -12,10 +12,10 @@
 // published alone a quarter of that; hence the threshold of 24 (design.md 4).
 //
 // What it does with the broker's answers: a repeated message id or a failed
-// expectation rejects a whole batch, so the group is then published message by
-// message and each bears its own result. No answer means unknown: with message
-// ids the same bytes go again until the broker has told, without ids the
-// result stays ErrAmbiguous.
+// expectation rejects a whole batch without naming the culprit, so the group is
+// then halved until it is found, and each message bears its own result. No
+// answer means unknown: with message ids the same bytes go again until the
+// broker has told, without ids the result stays ErrAmbiguous.
 package groupcommit
 
 import (
@@ -121,7 +121,7 @@ type Options struct {
 type Commit struct {
 	Stream   string
 	Messages int           // in the group
-	Batch    bool          // as one atomic batch
+	Batch    bool          // as an atomic batch, at least at first
 	Tries    int           // 1 unless something was sent again
 	Failed   int           // messages with an error
 	Took     time.Duration // from the first publish to the last result

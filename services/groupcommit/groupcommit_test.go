@@ -236,9 +236,31 @@ func TestABatchWithAnIdThatTheBrokerKnows(t *testing.T) {
 			t.Errorf("message %d: %+v", i, r)
 		}
 	}
+	if alone := b.storedAlone(); alone > 48 {
+		t.Errorf("%d messages were synced alone because of one duplicate", alone)
+	}
 	if results[599].Sequence != before[0].Sequence {
 		t.Errorf("duplicate at %d, first copy at %d", results[599].Sequence, before[0].Sequence)
 	}
+}
+
+// storedAlone counts the messages that were not stored by an atomic batch.
+func (b *bench) storedAlone() (n int) {
+	b.t.Helper()
+	s, err := b.js.Stream(b.t.Context(), "S")
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for seq := uint64(1); seq <= s.CachedInfo().State.LastSeq; seq++ {
+		m, err := s.GetMsg(b.t.Context(), seq)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if m.Header.Get("Nats-Batch-Id") == "" {
+			n++
+		}
+	}
+	return n
 }
 
 func TestKnownIdsNeedNoBroker(t *testing.T) {

@@ -111,8 +111,8 @@ func TestABatchOfAThousandWithADuplicateInside(t *testing.T) {
 	}
 	ledgertest.Check(t, log, &b)
 	log.Close()
-	if len(tries) != 1 || !tries[0].Batch || tries[0].Tries != 2 {
-		t.Errorf("commits %+v, want one batch and a second try message by message", tries)
+	if len(tries) != 1 || !tries[0].Batch || tries[0].Tries < 2 {
+		t.Errorf("commits %+v, want one batch and a second try", tries)
 	}
 }
 
@@ -160,6 +160,40 @@ func TestAHoleInTheMiddle(t *testing.T) {
 	}
 	if _, err := f.Next(t.Context(), 10); !errors.Is(err, ledger.ErrGone) {
 		t.Errorf("Next at the hole: %v", err)
+	}
+}
+
+// TestAFollowerHoldsLittleOfLargeRecords follows more bytes than a follower
+// keeps, before the first Next.
+func TestAFollowerHoldsLittleOfLargeRecords(t *testing.T) {
+	srv := embeddedtest.Start(t)
+	bulk, err := srv.Bulk()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(bulk.Close)
+	o := options(srv, nil)
+	o.Bulk = bulk
+	log := open(t, embeddedtest.Conn(t, srv), o)
+	const n = 600
+	for from := 0; from < n; from += 100 {
+		list := make([]ledger.Entry, 100)
+		for i := range list {
+			list[i] = ledgertest.Entry(0, from+i, 60_000)
+		}
+		ledgertest.Append(t, log, list...)
+	}
+	f, err := log.Follow(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Stop()
+	for got := 0; got < n; {
+		list := ledgertest.Next(t, f, 1000)
+		if len(list) > 300 { // 13.4 MB of the 64 are this stream's share
+			t.Errorf("%d records of 60 kB at once", len(list))
+		}
+		got += len(list)
 	}
 }
 

@@ -12,9 +12,11 @@ import (
 	"github.com/assenso/assenso/services/ledger"
 )
 
+// What a follower holds for Next, over all streams: the broker sends as much
+// again ahead. Each stream has an equal share, but not less than the least.
 const (
-	followAhead = 8192 // records of a stream that wait for Next
-	pullAhead   = 4096 // records that the broker sends ahead
+	aheadRecords, leastRecords = 40_000, 256
+	aheadBytes, leastBytes     = 64 << 20, 1 << 20
 )
 
 // follower merges one ordered consumer per stream.
@@ -29,6 +31,8 @@ type follower struct {
 	mu      sync.Mutex
 	lanes   []*lane
 	turn    int
+	records int           // that one lane may hold
+	bytes   int           // likewise
 	failed  error         // ErrGone, for ever
 	stopped bool          // by Stop
 	ready   chan struct{} // 1: something for Next
@@ -38,6 +42,7 @@ type follower struct {
 type lane struct {
 	stream ledger.Stream
 	queue  []ledger.Record
+	bytes  int           // of the bodies in queue
 	room   chan struct{} // 1: Next took something
 }
 
@@ -53,7 +58,11 @@ func (l *Ledger) Follow(ctx context.Context, after ledger.Positions) (ledger.Fol
 			return nil, fmt.Errorf("follow %s after %d: %w: the stream ends at %d", stream, at, ledger.ErrGone, last[stream])
 		}
 	}
-	f := &follower{log: l, outer: ctx, ready: make(chan struct{}, 1)}
+	f := &follower{
+		log: l, outer: ctx, ready: make(chan struct{}, 1),
+		records: max(aheadRecords/len(l.streams), leastRecords),
+		bytes:   max(aheadBytes/len(l.streams), leastBytes),
+	}
 	f.ctx, f.cancel = context.WithCancel(ctx)
 	for _, s := range l.streams {
 		ln := &lane{stream: s, room: make(chan struct{}, 1)}
@@ -89,12 +98,12 @@ func (f *follower) consume(ln *lane, next ledger.Sequence) (ledger.Sequence, err
 		return next, err
 	}
 	consumer, err := f.log.bulk.OrderedConsumer(f.ctx, string(ln.stream), jetstream.OrderedConsumerConfig{
-		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: uint64(next), MaxResetAttempts: 1,
+		DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: uint64(next), MaxResetAttempts: 1, InactiveThreshold: time.Minute,
 	})
 	if err != nil {
 		return next, err
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(pullAhead))
+	messages, err := consumer.Messages(jetstream.PullMaxMessagesWithBytesLimit(f.records, f.bytes))
 	if err != nil {
 		return next, err
 	}
@@ -157,8 +166,9 @@ var errRestart = errors.New("the consumer skipped a record")
 func (f *follower) push(ln *lane, r ledger.Record) bool {
 	for {
 		f.mu.Lock()
-		if len(ln.queue) < followAhead {
+		if len(ln.queue) == 0 || len(ln.queue) < f.records && ln.bytes < f.bytes {
 			ln.queue = append(ln.queue, r)
+			ln.bytes += len(r.Body)
 			first := len(ln.queue) == 1
 			f.mu.Unlock()
 			if first {
@@ -230,6 +240,9 @@ func (f *follower) takeQueued(limit int) ([]ledger.Record, error) {
 		n := min(limit, len(ln.queue))
 		list := ln.queue[:n:n]
 		ln.queue = ln.queue[n:]
+		for _, r := range list {
+			ln.bytes -= len(r.Body)
+		}
 		signal(ln.room)
 		signal(f.ready) // there may be more
 		return list, nil
