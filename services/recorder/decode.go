@@ -103,11 +103,23 @@ func bound(s *events.Submission, source string, typ events.Type, err error) []ev
 // evidenceDigest is the name of evidence in the vault and in the log.
 func evidenceDigest(canonical []byte) events.Digest { return sha256.Sum256(canonical) }
 
-// lookup rests after a fault, so that a port that is down does not cost every
-// batch its timeout.
-type lookup struct{ restUntil time.Time }
+// lookup rests after a fault, each time twice as long, so that a port that is
+// down or slow does not cost every batch its timeout.
+type lookup struct {
+	rest      time.Duration
+	restUntil time.Time
+}
 
-const restAfterFault = time.Second
+// Bounds of the rest, and what one identity adds to the timeout.
+const (
+	restFirst, restMost = time.Second, 30 * time.Second
+	askEach             = 200 * time.Microsecond
+)
+
+func (l *lookup) failed() {
+	l.rest = max(restFirst, min(2*l.rest, restMost))
+	l.restUntil = time.Now().Add(l.rest)
+}
 
 // ask looks up the identities that were not recorded lately in the same form,
 // and the targets of corrections. Without an answer the map is empty.
@@ -131,15 +143,16 @@ func (r *Recorder) ask(ctx context.Context, items []item) map[events.IdentityHas
 	if len(hashes) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.cfg.IdentitiesTimeout)
+	ctx, cancel := context.WithTimeout(ctx, r.cfg.IdentitiesTimeout+time.Duration(len(hashes))*askEach)
 	defer cancel()
 	answers, err := r.cfg.Identities.Lookup(ctx, hashes)
 	if err != nil || len(answers) != len(hashes) {
-		r.lookup.restUntil = time.Now().Add(restAfterFault)
+		r.lookup.failed()
 		r.metrics.identities.WithLabelValues(string(r.cfg.Family), "failed").Inc()
 		r.log.Warn("identities not known: recording goes on, receipts may say recorded for a duplicate", zap.Error(err))
 		return nil
 	}
+	r.lookup.rest = 0
 	r.metrics.identities.WithLabelValues(string(r.cfg.Family), "answered").Inc()
 	out := make(map[events.IdentityHash][]Variant)
 	for n, v := range answers {

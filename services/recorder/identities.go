@@ -19,8 +19,8 @@ type Variant struct {
 
 // Identities tells what the log holds of an identity (design.md 4). It only
 // makes receipts truer and corrections quicker to find: an answer that is late,
-// old or missing costs nothing but that, so the recorder waits for it at most
-// Config.IdentitiesTimeout and goes on without.
+// old or missing costs nothing but that, so the recorder waits for it about
+// Config.IdentitiesTimeout and goes on without, asking less often.
 type Identities interface {
 	// Lookup returns what is known of each identity, in the same order: its
 	// variants in the order of the log, nil for none. The result is the

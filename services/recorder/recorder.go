@@ -42,7 +42,7 @@ type Config struct {
 	Parked   *Parked
 
 	Identities        Identities    // optional
-	IdentitiesTimeout time.Duration // default 250 ms
+	IdentitiesTimeout time.Duration // default 250 ms, and 200 µs for each identity asked for
 	Remember          int           // identities recorded last, default 131,072
 
 	// Clock is the clock that Ledger stamps with, non-decreasing; see Monotone.

@@ -74,11 +74,13 @@ var errLeaseTaken = errors.New("lease taken by another instance")
 // Acquire waits until the instance holds the lease of name. The lease ends
 // with ctx, with Release, or when it is lost. The error is that of ctx.
 func (l *Leases) Acquire(ctx context.Context, name, instance string) (*Lease, error) {
-	return l.acquire(ctx, ctx, name, instance)
+	return l.acquire(ctx, ctx, name, instance, true)
 }
 
-// acquire waits under ctx for a lease that lives under life.
-func (l *Leases) acquire(ctx, life context.Context, name, instance string) (*Lease, error) {
+// acquire waits under ctx for a lease that lives under life. Only a first life
+// (restart) takes over from its own name at once: two processes that bear one
+// name by mistake would otherwise take the lease from each other for ever.
+func (l *Leases) acquire(ctx, life context.Context, name, instance string, restart bool) (*Lease, error) {
 	lease := &Lease{
 		leases: l, subject: "lease." + strings.Map(leaseToken, name),
 		note: leaseNote{Instance: instance, Nonce: nuid.Next()}, done: make(chan struct{}),
@@ -91,7 +93,7 @@ func (l *Leases) acquire(ctx, life context.Context, name, instance string) (*Lea
 			if last != seen || seenAt.IsZero() {
 				seen, seenAt = last, time.Now()
 			}
-			free := last == 0 || note.Released || note.Instance == instance
+			free := last == 0 || note.Released || restart && note.Instance == instance
 			if free || time.Since(seenAt) >= l.ttl {
 				began := time.Now()
 				if err = lease.write(ctx, last, lease.note); err == nil {

@@ -84,3 +84,32 @@ func TestLeaseLost(t *testing.T) {
 		t.Error("a lease that cannot be renewed is still held")
 	}
 }
+
+// TestLeaseSameName: two services under one name by mistake do not take the
+// lease from each other for ever.
+func TestLeaseSameName(t *testing.T) {
+	q := newQueue(t)
+	active := make(chan int, 100)
+	for i := range 2 {
+		_, out := q.subscribe(func(c *worker.SubscriberConfig) {
+			c.Instance = "twin"
+			c.OnActive = func(ctx context.Context, _ *worker.Lease) { active <- i }
+		})
+		if i == 0 {
+			<-active
+		}
+		go func() {
+			for m := range out {
+				m.Ack()
+			}
+		}()
+	}
+	if second := <-active; second != 1 {
+		t.Fatalf("service %d became active", second)
+	}
+	select {
+	case again := <-active:
+		t.Errorf("service %d took the lease back", again)
+	case <-time.After(2500 * time.Millisecond): // two and a half leases: the absence of an event has no event
+	}
+}

@@ -163,9 +163,9 @@ type subscription struct {
 
 func (s *subscription) run(ctx context.Context) {
 	defer close(s.out)
-	for {
+	for restart := true; ; restart = false {
 		// The lease outlives ctx by the grace, for the batch under way.
-		lease, err := s.cfg.Leases.acquire(ctx, context.WithoutCancel(ctx), s.source.stream+"-"+s.source.durable, s.cfg.Instance)
+		lease, err := s.cfg.Leases.acquire(ctx, context.WithoutCancel(ctx), s.source.stream+"-"+s.source.durable, s.cfg.Instance, restart)
 		if err != nil {
 			return
 		}
