@@ -26,6 +26,8 @@ type Config struct {
 	// Listen is the address of the HTTP door. Without access keys it must be a
 	// loopback address.
 	Listen string `koanf:"listen"`
+	// Access says who may ask.
+	Access AccessConfig `koanf:"access"`
 	// Only names the services to run, see Services; empty = all.
 	Only []string `koanf:"only"`
 	// NATS says where the broker is.
@@ -38,6 +40,13 @@ type Config struct {
 	Law LawConfig `koanf:"law"`
 	// Log is the process's own log, not the ledger.
 	Log LogConfig `koanf:"log"`
+}
+
+// AccessConfig says who may ask.
+type AccessConfig struct {
+	// Keys is a file of access keys (assenso key new); "" = this machine may
+	// ask without one, no other may at all.
+	Keys string `koanf:"keys"`
 }
 
 // NATS says where the broker is.
@@ -153,8 +162,8 @@ func (c *Config) Check() error {
 	}
 	if host, _, err := net.SplitHostPort(c.Listen); err != nil {
 		fault("listen must be host:port, for example 127.0.0.1:8080")
-	} else if !loopback(host) {
-		fault("listen must be a loopback address as long as there are no access keys: put a reverse proxy with authentication in front")
+	} else if !loopback(host) && c.Access.Keys == "" {
+		fault("listen must be a loopback address as long as there are no access keys: name a file of keys with access.keys, and put a proxy that speaks TLS in front")
 	}
 	for _, name := range c.Only {
 		if !slices.Contains(Services, name) {

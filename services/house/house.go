@@ -26,6 +26,7 @@ import (
 	"github.com/assenso/assenso/services/ledger"
 	"github.com/assenso/assenso/services/recorder"
 	"github.com/assenso/assenso/services/rules"
+	"github.com/assenso/assenso/services/telemetry"
 	"github.com/assenso/assenso/services/vault/sqlvault"
 	"github.com/assenso/assenso/services/view"
 	"github.com/assenso/assenso/services/view/sqliteview"
@@ -40,7 +41,7 @@ type Options struct {
 	Clock func() events.Instant
 	// Metrics collects everybody's; nil = a registry of its own.
 	Metrics *prometheus.Registry
-	// Access decides who may ask; nil = this machine only.
+	// Access decides who may ask; nil = as the configuration says.
 	Access access.Policy
 	// Ledger is the log to use; nil = that of the broker.
 	Ledger ledger.Ledger
@@ -96,10 +97,10 @@ func Open(ctx context.Context, cfg Config, o Options) (*House, error) {
 	h := &House{cfg: cfg, log: o.Log, metrics: o.Metrics, access: o.Access, ledger: o.Ledger, engine: o.Engine,
 		recorders: map[events.Family]*recorder.Recorder{}, failed: make(chan error, 1)}
 	if h.metrics == nil {
-		h.metrics = prometheus.NewRegistry()
+		h.metrics = telemetry.NewRegistry()
 	}
-	if h.access == nil {
-		h.access = access.Local{}
+	if err := h.openAccess(); err != nil {
+		return nil, err
 	}
 	wall := o.Clock
 	if wall == nil {
@@ -115,6 +116,23 @@ func Open(ctx context.Context, cfg Config, o Options) (*House, error) {
 		}
 	}
 	return h, nil
+}
+
+// openAccess reads the access keys, if there are any.
+func (h *House) openAccess() error {
+	switch {
+	case h.access != nil:
+		return nil
+	case h.cfg.Access.Keys == "":
+		h.access = access.Local{}
+		return nil
+	}
+	keys, err := access.ReadKeys(h.cfg.Access.Keys)
+	if err != nil {
+		return fmt.Errorf("%w: access.keys: %w", ErrConfig, err)
+	}
+	h.access = keys
+	return nil
 }
 
 // openLaw loads the rule packs; a bad pack stops the start.
@@ -231,14 +249,28 @@ func (h *House) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, s := range h.running {
 		group.Go(func() error {
-			if err := s.run(ctx); err != nil && !errors.Is(err, context.Canceled) {
-				return fmt.Errorf("%s: %w", s.name, err)
+			err := s.run(ctx)
+			if err == nil || errors.Is(err, context.Canceled) && ctx.Err() != nil {
+				return nil
 			}
-			return nil
+			return fatal(fmt.Errorf("%s: %w", s.name, err), remedy(err))
 		})
 	}
 	group.Go(func() error { return h.watch(ctx) })
 	return errors.Join(group.Wait(), h.Close())
+}
+
+// remedy says what to do about a service that gave up.
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, view.ErrCorrupt), errors.Is(err, view.ErrFenced):
+		return "let one process alone write the view; it can be rebuilt: stop, remove " + sqliteview.File + " from the data folder, start again"
+	case errors.Is(err, events.ErrTypeUnknown):
+		return "a newer program wrote this ledger: run that version or a later one"
+	case errors.Is(err, ledger.ErrGone):
+		return "events were deleted from the ledger: keep the folder as it is and find out who did it"
+	}
+	return "what was acknowledged is on disk: mend the cause and start again"
 }
 
 // watch ends when something must stop the process: the broker can no longer

@@ -1,12 +1,16 @@
 package house
 
 import (
+	"errors"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/access"
 	"github.com/assenso/assenso/services/gateway"
 	"github.com/assenso/assenso/services/inquiry"
 )
@@ -91,4 +95,32 @@ func hasReason(d inquiry.Decision, rule string) bool {
 		}
 	}
 	return false
+}
+
+func TestWithKeysOnlyTheirHoldersAreAnswered(t *testing.T) {
+	secret, line := access.NewKey("ops", access.Admin)
+	path := filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(path, []byte(line+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := start(t, func(c *Config) { c.Access.Keys = path })
+	for key, want := range map[string]int{"": 401, "Bearer wrong": 401, "Bearer " + secret: 200} {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, r.url+"/v1/campaigns", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", key)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := resp.Body.Close(); err != nil || resp.StatusCode != want {
+			t.Errorf("key %q: %d, want %d (%v)", key, resp.StatusCode, want, err)
+		}
+	}
+	cfg := quick(t)
+	cfg.Access.Keys = path + ".missing"
+	if err := refused(t, cfg); !errors.Is(err, ErrConfig) {
+		t.Errorf("missing key file: %v", err)
+	}
 }

@@ -14,8 +14,9 @@ import (
 	"github.com/assenso/assenso/services/view"
 )
 
-// read resolves the cut-offs of a read of one contact. Without an as-of, all
-// that is applied is read, and the answer names the positions.
+// read resolves the cut-offs of a read of one contact. An instant must be final
+// (see Final); without an as-of, all that is applied is read, and the answer
+// names the positions.
 func (d *Desk) read(ctx context.Context, c Cutoffs) (Read, contact.Cut, error) {
 	_, p, err := d.covered(ctx, nil)
 	if err != nil {
@@ -25,9 +26,8 @@ func (d *Desk) read(ctx context.Context, c Cutoffs) (Read, contact.Cut, error) {
 	recorded := events.MaxInstant
 	switch {
 	case !c.AsOf.Instant.IsZero():
-		recorded = c.AsOf.Instant
-		if r.Positions, err = d.View.Resolve(ctx, recorded); err != nil {
-			return Read{}, contact.Cut{}, fmt.Errorf("inquiry resolve as-of: %w", err)
+		if recorded, r.Positions, err = d.Final(ctx, c.AsOf.Instant); err != nil {
+			return Read{}, contact.Cut{}, err
 		}
 	case c.AsOf.Positions != nil:
 		for s, n := range c.AsOf.Positions {
