@@ -231,4 +231,3 @@ func (e *evaluation) opposedNumber() bool {
 	}
 	return true
 }
-

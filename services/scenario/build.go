@@ -174,8 +174,8 @@ func repetition(v any) (n int, every time.Duration, sequence bool, err error) {
 	count, okN := r["n"].(uint64)
 	step, okStep := seconds(r["every_s"])
 	phones, okPhones := r["phones"].(string)
-	if !okN || count < 1 || count > 1_000_000 || (!okStep && r["every_s"] != nil) || (r["phones"] != nil && (!okPhones || (phones != "same" && phones != "sequence"))) {
-		return 0, 0, false, fmt.Errorf("repeat: want n ≥ 1, every_s a number, phones same or sequence")
+	if !okN || count < 1 || count > 20_000 || (!okStep && r["every_s"] != nil) || (r["phones"] != nil && (!okPhones || (phones != "same" && phones != "sequence"))) {
+		return 0, 0, false, fmt.Errorf("repeat: want n from 1 to 20,000, every_s a number, phones same or sequence")
 	}
 	return int(count), step, phones == "sequence", nil
 }
