@@ -15,10 +15,10 @@ import (
 )
 
 // read resolves the cut-offs of a read of one contact. An instant must be final
-// (see Final); without an as-of, all that is applied is read, and the answer
-// names the positions.
+// (see Final); without an as-of, all that is applied is read, and that is at
+// least what the beats promise; the answer names the positions.
 func (d *Desk) read(ctx context.Context, c Cutoffs) (Read, contact.Cut, error) {
-	_, p, err := d.covered(ctx, nil)
+	p, err := d.current(ctx)
 	if err != nil {
 		return Read{}, contact.Cut{}, err
 	}
@@ -141,11 +141,24 @@ func entryOf(f *contact.Fact) (Entry, error) {
 		Time: f.Time, Received: f.Received, Recorded: f.Recorded, Data: bytes.Clone(body.Data)}, nil
 }
 
-// Campaigns lists the campaigns.
-func (d *Desk) Campaigns(ctx context.Context) (Campaigns, error) {
+// campaigns lists the campaigns of a view that is current: one that is being
+// rebuilt would deny those it has not met yet.
+func (d *Desk) campaigns(ctx context.Context) ([]view.Campaign, error) {
+	if _, err := d.current(ctx); err != nil {
+		return nil, err
+	}
 	list, err := d.View.Campaigns(ctx)
 	if err != nil {
-		return Campaigns{}, fmt.Errorf("inquiry list campaigns: %w", err)
+		return nil, fmt.Errorf("inquiry list campaigns: %w", err)
+	}
+	return list, nil
+}
+
+// Campaigns lists the campaigns.
+func (d *Desk) Campaigns(ctx context.Context) (Campaigns, error) {
+	list, err := d.campaigns(ctx)
+	if err != nil {
+		return Campaigns{}, err
 	}
 	if list == nil {
 		list = []view.Campaign{}
@@ -156,9 +169,9 @@ func (d *Desk) Campaigns(ctx context.Context) (Campaigns, error) {
 // Resolve finds the campaign of an id: controller may be "" where only one
 // controller has a campaign of this id. ErrUnknown or ErrAmbiguous.
 func (d *Desk) Resolve(ctx context.Context, controller, campaign string) (view.CampaignRef, error) {
-	list, err := d.View.Campaigns(ctx)
+	list, err := d.campaigns(ctx)
 	if err != nil {
-		return view.CampaignRef{}, fmt.Errorf("inquiry list campaigns: %w", err)
+		return view.CampaignRef{}, err
 	}
 	var found []view.CampaignRef
 	for _, c := range list {

@@ -134,6 +134,15 @@ func (d *Desk) await(ctx context.Context, needs view.Positions) (view.Progress, 
 	}
 }
 
+// current waits until the view has applied what the beats promise.
+func (d *Desk) current(ctx context.Context) (view.Progress, error) {
+	h, err := d.Horizon(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d.await(ctx, h.Needs)
+}
+
 // Final resolves an as-of that must be final: zero = the latest possible. It
 // returns the instant R and the positions of the last event recorded ≤ R in
 // each stream, once the view has applied them. A *TooLateError says what the

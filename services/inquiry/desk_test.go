@@ -296,6 +296,19 @@ func TestCampaignsAreFoundByID(t *testing.T) {
 	}
 }
 
+func TestAViewThatIsBehindDeniesNothing(t *testing.T) {
+	d, _ := desk(func(_ *Desk, s *stored, _ map[events.Family]Beat) { s.progress, s.events = nil, nil })
+	if _, err := d.Contact(t.Context(), key, Cutoffs{}); !errors.Is(err, ErrBehind) {
+		t.Errorf("contact: %v", err)
+	}
+	if _, err := d.Campaigns(t.Context()); !errors.Is(err, ErrBehind) {
+		t.Errorf("campaigns: %v", err)
+	}
+	if _, err := d.Resolve(t.Context(), "A", "K-A"); !errors.Is(err, ErrBehind) {
+		t.Errorf("campaign: %v", err)
+	}
+}
+
 func TestParseAsOf(t *testing.T) {
 	for in, want := range map[string]AsOf{"": {}, "2026-03-05T12:00:00Z": {Instant: noon}, "LEDGER_00:3,LEDGER_REF:4": {Positions: view.Positions{"LEDGER_00": 3, "LEDGER_REF": 4}}} {
 		if got, err := ParseAsOf(in); err != nil || cmp.Diff(want, got) != "" {
