@@ -23,7 +23,9 @@ type Fact struct {
 	// the digest of its amended content.
 	Digest events.Digest
 	// Raw is the stored RFC 8785 form. It is read only to amend the fact; nil
-	// is allowed, then the decoded payload is amended instead.
+	// is allowed and saves memory in long-lived holders, then the decoded
+	// payload is amended instead (values of a later contract version that
+	// stood beside known ones in a scope are lost by that).
 	Raw []byte
 }
 
