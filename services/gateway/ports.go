@@ -29,6 +29,8 @@ type Report interface {
 	WriteCSV(w io.Writer) error // the findings
 	WriteZip(w io.Writer) error // one CSV a table
 	WriteHTML(w io.Writer, lang string) error
+	WritePDF(w io.Writer, lang string) error
+	WriteXLSX(w io.Writer) error // one sheet a table
 }
 
 // Reports builds reports.

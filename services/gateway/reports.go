@@ -18,6 +18,8 @@ var reportFormats = map[string]struct {
 	"csv":  {"text/csv; charset=utf-8", ".csv", func(r Report, w io.Writer, _ string) error { return r.WriteCSV(w) }},
 	"zip":  {"application/zip", ".zip", func(r Report, w io.Writer, _ string) error { return r.WriteZip(w) }},
 	"html": {"text/html; charset=utf-8", ".html", func(r Report, w io.Writer, lang string) error { return r.WriteHTML(w, lang) }},
+	"pdf":  {"application/pdf", ".pdf", func(r Report, w io.Writer, lang string) error { return r.WritePDF(w, lang) }},
+	"xlsx": {"application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", ".xlsx", func(r Report, w io.Writer, _ string) error { return r.WriteXLSX(w) }},
 }
 
 // reportRoutes registers the report's download.
@@ -30,13 +32,14 @@ func (g *Gateway) reportRoutes() {
 		Parameters: []*huma.Param{
 			{Name: "id", In: "path", Required: true, Schema: text()},
 			{Name: "controller", In: "query", Description: "needed when several controllers have a campaign of this id", Schema: text()},
-			{Name: "format", In: "query", Description: "csv: the findings; zip: one CSV a table", Schema: text("json", "csv", "zip", "html")},
-			{Name: "lang", In: "query", Description: "of the HTML page", Schema: text("en", "it")},
+			{Name: "format", In: "query", Description: "csv: the findings; zip: one CSV a table", Schema: text("json", "csv", "zip", "html", "pdf", "xlsx")},
+			{Name: "lang", In: "query", Description: "of the HTML and PDF pages", Schema: text("en", "it")},
 			{Name: "as_of", In: "query", Description: "ledger time, RFC 3339; default the latest possible", Schema: text()},
 		},
 		Responses: map[string]*huma.Response{
 			"200": {Description: "the report", Content: map[string]*huma.MediaType{
-				"application/json": {Schema: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}}, "text/csv": file, "text/html": file, "application/zip": file}},
+				"application/json": {Schema: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}}, "text/csv": file, "text/html": file, "application/zip": file,
+				"application/pdf": file, "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": file}},
 			"400": g.problemResponse("a parameter cannot be understood"),
 			"404": g.problemResponse("no such campaign"),
 			"409": g.problemResponse("as_of is too late (latest_as_of says what is possible), or the id is ambiguous"),
@@ -53,7 +56,7 @@ func (g *Gateway) report(w http.ResponseWriter, r *http.Request) {
 	}
 	form, ok := reportFormats[format]
 	if !ok {
-		badParam("format", "write json, csv, zip or html").write(w)
+		badParam("format", "write json, csv, zip, html, pdf or xlsx").write(w)
 		return
 	}
 	if lang == "" {

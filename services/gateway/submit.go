@@ -89,6 +89,10 @@ func prefersAsync(h http.Header) bool {
 
 // submitBody answers a request that is read as a whole.
 func (g *Gateway) submitBody(w http.ResponseWriter, r *http.Request, wait time.Duration, split func([]byte) ([][]byte, bool)) {
+	if err := http.NewResponseController(w).SetReadDeadline(g.deadline(g.cfg.IdleTimeout)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		problemOf(err).write(w)
+		return
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, g.cfg.MaxBody))
 	if err != nil {
 		bodyProblem(err).write(w)

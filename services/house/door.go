@@ -21,6 +21,9 @@ import (
 func (h *House) openGateway(context.Context) error {
 	h.desk = &inquiry.Desk{View: h.view, Projections: h.projected, Beats: h.beats, Engine: h.engine, Decode: codec.Decode, Clock: h.clock}
 	h.reports = newReports(h)
+	if err := h.metrics.Register(newGauges(h)); err != nil {
+		return fmt.Errorf("house register metrics: %w", err)
+	}
 	if !h.cfg.Runs(ServiceGateway) {
 		return nil
 	}

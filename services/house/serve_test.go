@@ -97,6 +97,17 @@ func hasReason(d inquiry.Decision, rule string) bool {
 	return false
 }
 
+func TestMetricsTellLagAndBeats(t *testing.T) {
+	r := start(t, nil)
+	r.settle(t)
+	status, body := r.do(t, http.MethodGet, "/metrics", "", "")
+	for _, series := range []string{`assenso_projection_lag_events{projection="violations"} 0`, `assenso_beat_age_seconds{family="revocations"}`} {
+		if status != 200 || !strings.Contains(string(body), series) {
+			t.Errorf("%d without %s", status, series)
+		}
+	}
+}
+
 func TestWithKeysOnlyTheirHoldersAreAnswered(t *testing.T) {
 	secret, line := access.NewKey("ops", access.Admin)
 	path := filepath.Join(t.TempDir(), "keys")
