@@ -91,6 +91,12 @@ var Table = []Rule{
 	{Package: "services/view", Not: []Ban{
 		{Packages: []string{"services/ledger"}, Why: "a view is derived; only the projection knows from what"},
 	}},
+	{Package: "services/crdb/pgtx", Says: "runs transactions on CockroachDB and PostgreSQL", Not: []Ban{
+		{Packages: []string{"services/view", "services/vault", "services/ledger", "services/rules"}, Why: "view and vault share how a commit is made sure of, and nothing else"}, {Packages: stages, Why: leaf},
+	}},
+	{Package: "services/crdb/pgtest", Says: "finds or starts the databases", Not: []Ban{
+		{Packages: []string{"services/view", "services/vault", "services/ledger", "services/rules"}, Why: "it gives tests a database, whatever they keep in it"}, {Packages: stages, Why: leaf},
+	}},
 	{Package: "services/inquiry", Not: []Ban{
 		{Packages: []string{"services/gateway", "services/recorder", "services/imports"}, Why: oneWay}, {Module: natsClient, Why: ports}, {Module: pgx, Why: ports}, {Standard: []string{"net/http"}, Why: "answers are the same through every door"},
 	}},
