@@ -31,7 +31,7 @@ func (s *lossySender) Send(ctx context.Context, list []intake.Addressed) error {
 
 // TestEachStepFails breaks each step in the ways a step can break, twice in a
 // row, heals it, and looks at the whole state: every event once in effect, the
-// reject once, and a receipt for everybody (examples.md 3).
+// reject once, and a receipt for everybody.
 func TestEachStepFails(t *testing.T) {
 	for _, c := range []struct {
 		step   string
