@@ -98,7 +98,7 @@ func TestASheetShowsTheValuesOfItsDay(t *testing.T) {
 	if n := len(all.Parameters); n != 4 {
 		t.Errorf("%d values in all, want 4", n)
 	}
-	if _, ok := p.Sheet("IT-XXX-99", 0); ok {
+	if _, ok := p.Sheet("IT-NON-99", 0); ok {
 		t.Error("an unknown rule has a sheet")
 	}
 	if got := (Parameter{From: 1, To: 2}).Validity("it"); !strings.HasPrefix(got, "dal ") {
