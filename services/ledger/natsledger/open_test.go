@@ -166,6 +166,11 @@ func TestAStreamThatIsMissingLaterIsNeverMadeAnew(t *testing.T) {
 }
 
 func TestAWeakerBrokerIsRefused(t *testing.T) {
+	syncs := map[ledger.Mode]natsledger.Sync{
+		ledger.Strict:  {Always: true, Version: "2.15.2"},
+		ledger.Bounded: {Interval: 100 * time.Millisecond, Version: "2.15.2"},
+		ledger.Fast:    {Interval: 2 * time.Minute, Version: "2.15.2"},
+	}
 	broken := func(context.Context) (natsledger.Sync, error) { return natsledger.Sync{}, errors.New("nobody answers") }
 	for _, c := range []struct {
 		broker, asked ledger.Mode
@@ -181,12 +186,9 @@ func TestAWeakerBrokerIsRefused(t *testing.T) {
 		{ledger.Strict, ledger.Fast, nil, false, "on disk on 1 of 1"},
 		{ledger.Strict, ledger.Strict, broken, true, "in memory"},
 	} {
-		srv, err := embedded.Start(t.Context(), embedded.Options{Data: t.TempDir(), Mode: c.broker})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { srv.Close() })
+		srv := embeddedtest.Start(t)
 		o := options(srv, nil)
+		o.Sync = func(context.Context) (natsledger.Sync, error) { return syncs[c.broker], nil }
 		o.Mode = c.asked
 		if c.probe != nil {
 			o.Sync = c.probe
