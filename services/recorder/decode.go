@@ -35,8 +35,9 @@ func (r *Recorder) decode(ctx context.Context, batch []worker.Message) ([]item, 
 			part[n].msg = &batch[from+n]
 		}
 		group.Go(func() {
+			var last parsedSubject
 			for n := range part {
-				r.read(ctx, &part[n], now)
+				r.read(ctx, &part[n], last.parse(part[n].msg.Subject), now)
 			}
 		})
 	}
@@ -49,22 +50,37 @@ func (r *Recorder) decode(ctx context.Context, batch []worker.Message) ([]item, 
 	return items, nil
 }
 
+// parsedSubject is a subject taken apart. Neighbours in a queue mostly have the
+// same, so the last one is kept.
+type parsedSubject struct {
+	text   string
+	source string
+	typ    events.Type
+	err    error
+}
+
+func (p *parsedSubject) parse(subject string) parsedSubject {
+	if p.text != subject || subject == "" {
+		*p = parsedSubject{text: subject}
+		if _, p.source, p.typ, p.err = events.ParseIntakeSubject(subject); p.err != nil {
+			p.source, p.typ = "", ""
+		}
+	}
+	return *p
+}
+
 // read turns one message into a recordable event, or its faults.
-func (r *Recorder) read(ctx context.Context, i *item, now events.Instant) {
+func (r *Recorder) read(ctx context.Context, i *item, subject parsedSubject, now events.Instant) {
 	defer func() {
 		if v := recover(); v != nil {
 			i.poison = fmt.Errorf("record %s: decode: panic of type %T", r.cfg.Family, v) // the value may quote the message
 		}
 	}()
-	_, source, typ, err := events.ParseIntakeSubject(i.msg.Subject)
-	if err != nil {
-		source, typ = "", ""
-	}
-	i.source = source
+	i.source = subject.source
 	i.sub, i.faults = events.Validate(i.msg.Body, events.ValidateOptions{
-		Now: now, Family: r.cfg.Family, Normalise: r.cfg.Normalise, AllowSubject: r.cfg.SendsSubject(source),
+		Now: now, Family: r.cfg.Family, Normalise: r.cfg.Normalise, AllowSubject: r.cfg.SendsSubject(subject.source),
 	})
-	i.faults = append(i.faults, bound(i.sub, source, typ, err)...)
+	i.faults = append(i.faults, bound(i.sub, subject)...)
 	if len(i.faults) == 0 && r.cfg.Permit != nil {
 		i.faults = r.cfg.Permit(ctx, i.sub)
 	}
@@ -86,15 +102,15 @@ func (r *Recorder) read(ctx context.Context, i *item, now events.Instant) {
 // bound checks that the submission is what its subject says: the credential of
 // a publisher covers subjects, so a body that claims another source or type
 // claims what nobody granted (design.md 4, 11).
-func bound(s *events.Submission, source string, typ events.Type, err error) []events.Fault {
-	if err != nil {
+func bound(s *events.Submission, subject parsedSubject) []events.Fault {
+	if subject.err != nil {
 		return []events.Fault{{Code: "not_permitted", Field: "source", Hint: "publish to intake.<family>.<source>.<type>, the source escaped as one token"}}
 	}
 	var faults []events.Fault
-	if s.Source != "" && s.Source != source {
+	if s.Source != "" && s.Source != subject.source {
 		faults = append(faults, events.Fault{Code: "not_permitted", Field: "source", Hint: "the source is not that of the subject, to which the credential is bound"})
 	}
-	if s.Type != "" && s.Type != typ {
+	if s.Type != "" && s.Type != subject.typ {
 		faults = append(faults, events.Fault{Code: "not_permitted", Field: "type", Hint: "the type is not that of the subject, to which the credential is bound"})
 	}
 	return faults

@@ -92,6 +92,7 @@ func (i *Intake) Submit(ctx context.Context, batch []intake.Submission) []error 
 		call  *groupcommit.Call
 	}
 	parts := make(map[events.Family]*part)
+	var name subjects
 	for n := range batch {
 		s := &batch[n]
 		if errs[n] = s.Check(); errs[n] != nil {
@@ -102,7 +103,7 @@ func (i *Intake) Submit(ctx context.Context, batch []intake.Submission) []error 
 			p = &part{}
 			parts[s.Family] = p
 		}
-		p.msgs = append(p.msgs, message(s))
+		p.msgs = append(p.msgs, message(s, name.intake(s)))
 		p.index = append(p.index, n)
 	}
 	for f, p := range parts {
@@ -127,7 +128,30 @@ func (i *Intake) Submit(ctx context.Context, batch []intake.Submission) []error 
 	return errs
 }
 
-func message(s *intake.Submission) groupcommit.Message {
+// subjects remembers the last subject made: a batch is mostly of one source and
+// type.
+type subjects struct {
+	family              events.Family
+	source, token, made string
+	kind                events.Type
+}
+
+func (m *subjects) intake(s *intake.Submission) string {
+	if m.made == "" || m.family != s.Family || m.source != s.Source || m.kind != s.Type {
+		m.family, m.source, m.kind = s.Family, s.Source, s.Type
+		m.made = events.IntakeSubject(s.Family, s.Source, s.Type)
+	}
+	return m.made
+}
+
+func (m *subjects) receipt(source, token string) string {
+	if m.made == "" || m.source != source || m.token != token {
+		m.source, m.token, m.made = source, token, events.ReceiptSubject(source, token)
+	}
+	return m.made
+}
+
+func message(s *intake.Submission, subject string) groupcommit.Message {
 	header := make(nats.Header, 3)
 	set := func(k, v string) {
 		if v != "" {
@@ -137,7 +161,7 @@ func message(s *intake.Submission) groupcommit.Message {
 	set(intake.HeaderToken, s.Token)
 	set(intake.HeaderRef, s.Ref)
 	set(intake.HeaderTrace, s.Trace)
-	return groupcommit.Message{Subject: events.IntakeSubject(s.Family, s.Source, s.Type), Header: header, Data: s.Body}
+	return groupcommit.Message{Subject: subject, Header: header, Data: s.Body}
 }
 
 func translate(err error) error {
@@ -198,6 +222,7 @@ func (i *Intake) Await(ctx context.Context, token string) (<-chan intake.Receipt
 
 // Send implements intake.Sender.
 func (i *Intake) Send(_ context.Context, receipts []intake.Addressed) error {
+	var name subjects
 	for n := range receipts {
 		a := &receipts[n]
 		body, err := json.Marshal(a.Receipt)
@@ -208,7 +233,7 @@ func (i *Intake) Send(_ context.Context, receipts []intake.Addressed) error {
 		if !intake.ValidToken(token) {
 			token = events.NoToken // a foreign publisher may ask for anything
 		}
-		if err := i.nc.Publish(events.ReceiptSubject(a.Receipt.Source, token), body); err != nil {
+		if err := i.nc.Publish(name.receipt(a.Receipt.Source, token), body); err != nil {
 			return fmt.Errorf("send receipt: %w: %w", intake.ErrUnavailable, err)
 		}
 	}
