@@ -19,26 +19,27 @@ const (
 	storedAfterCommit              // the same, but stored
 )
 
-// faultyStore lets every second update fail.
+// faultyStore lets every step of every projection fail once.
 type faultyStore struct {
 	view.Store
 	kind fault
 
 	mu     sync.Mutex
-	calls  map[string]int
+	steps  map[string]bool
 	failed int
 }
 
-func (f *faultyStore) due(name string) bool {
+func (f *faultyStore) due(p view.Projection, from, to view.Progress) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.calls == nil {
-		f.calls = map[string]int{}
+	if f.steps == nil {
+		f.steps = map[string]bool{}
 	}
-	f.calls[name]++
-	if f.calls[name]%2 == 0 {
+	step := fmt.Sprint(p.Name, from.Positions(), to.Positions())
+	if f.steps[step] {
 		return false
 	}
+	f.steps[step] = true
 	f.failed++
 	return true
 }
@@ -46,7 +47,7 @@ func (f *faultyStore) due(name string) bool {
 var errInjected = errors.New("injected")
 
 func (f *faultyStore) Update(ctx context.Context, p view.Projection, from, to view.Progress, change func(view.Tx) error) error {
-	if !f.due(p.Name) {
+	if !f.due(p, from, to) {
 		return f.Store.Update(ctx, p, from, to, change)
 	}
 	failing := func(tx view.Tx) error {

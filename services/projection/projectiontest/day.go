@@ -10,7 +10,7 @@ import (
 )
 
 // dayStart is 08:00 of a Thursday in Rome.
-var dayStart = events.InstantOf(time.Date(2026, 3, 12, 7, 0, 0, 0, time.UTC))
+const dayStart = DayStart
 
 const (
 	second = events.Instant(1_000_000)

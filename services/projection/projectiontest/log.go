@@ -149,6 +149,41 @@ func (f *follower) step(limit int) []ledger.Record {
 // Stop implements ledger.Follower.
 func (f *follower) Stop() { f.once.Do(func() { close(f.stopped) }) }
 
+// Builder appends single events to a log, for histories made by hand.
+type Builder struct{ builder }
+
+// Build returns a builder with an empty log; its clock stands at 08:00 of a
+// Thursday in Rome.
+func Build() *Builder { return &Builder{*newBuilder(dayStart)} }
+
+// At sets the recorded time of the events that follow.
+func (b *Builder) At(recorded events.Instant) *Builder {
+	b.clock = recorded
+	return b
+}
+
+// Put appends an event of a source; key is zero for a reference fact.
+func (b *Builder) Put(id, source, typ, controller, campaign string, at events.Instant, key events.ContactKey, data map[string]any) *Builder {
+	b.put(envelope(id, source, typ, controller, campaign, at, data), key)
+	return b
+}
+
+// Call appends a call.concluded of 90 seconds by processor P1.
+func (b *Builder) Call(id, controller, campaign string, at events.Instant, key events.ContactKey, disposition string) *Builder {
+	end := at + 90*second
+	return b.Put(id, "dialer", "call.concluded", controller, campaign, end, key, map[string]any{"dialled_at": at.String(), "answered_at": (at + second).String(),
+		"released_at": end.String(), "purpose": "marketing", "channel": "operator_call", "processor": "P1", "cli": "+390844100100", "disposition": disposition})
+}
+
+// Log returns what has been appended so far; it does not grow any more.
+func (b *Builder) Log() *Log { return &Log{Streams: b.log.Prefix(100)} }
+
+// DayStart is the instant at which Build begins.
+const DayStart = events.Instant(63908895600000000)
+
+// Contact returns the key of the i-th contact.
+func Contact(i int) events.ContactKey { return key(i) }
+
 // builder appends events to a log, stamping them.
 type builder struct {
 	log   *Log

@@ -66,7 +66,7 @@ func remember(tx view.Tx, limit view.Positions) (*memory, error) {
 		return nil, err
 	}
 	for i := range stored {
-		if _, _, err := m.disputedFact(&stored[i]); err != nil {
+		if err := m.disputedFact(&stored[i]); err != nil {
 			return nil, err
 		}
 	}
@@ -109,15 +109,15 @@ func factOf(e *view.Event) (*contact.Fact, error) {
 	return f, nil
 }
 
-// disputedFact gives an event with a contact to the reference; fresh tells
-// that it was not there.
-func (m *memory) disputedFact(e *view.Event) (f *contact.Fact, fresh bool, err error) {
-	if f, err = factOf(e); err != nil {
-		return nil, false, err
-	}
+// disputedFact gives an event with a contact to the reference, once.
+func (m *memory) disputedFact(e *view.Event) error {
 	p := position{e.Stream, e.Sequence}
 	if m.disputed[p] {
-		return f, false, nil
+		return nil
+	}
+	f, err := factOf(e)
+	if err != nil {
+		return err
 	}
 	m.disputed[p] = true
 	if f.Type == events.TypeCallConcluded {
@@ -125,7 +125,7 @@ func (m *memory) disputedFact(e *view.Event) (f *contact.Fact, fresh bool, err e
 	} else {
 		m.reference.Add(f)
 	}
-	return f, true, nil
+	return nil
 }
 
 // scope is whom a reference fact touches; empty = all.

@@ -48,7 +48,7 @@ var _ projection.Projection = (*Violations)(nil)
 
 // New returns the projection under the packs of the engine.
 func New(engine *rules.Engine) *Violations {
-	return &Violations{engine: engine, parallel: runtime.GOMAXPROCS(0)}
+	return &Violations{engine: engine, parallel: runtime.GOMAXPROCS(0), pending: true}
 }
 
 // Projection implements projection.Projection.
@@ -57,8 +57,9 @@ func (*Violations) Projection() view.Projection { return Name }
 // Pending implements projection.Projection.
 func (v *Violations) Pending() bool { return v.pending }
 
-// Forget implements projection.Projection.
-func (v *Violations) Forget() { v.memory, v.pending = nil, false }
+// Forget implements projection.Projection. Sweeps may stand in the view: there
+// is something to look for until an Apply has looked.
+func (v *Violations) Forget() { v.memory, v.pending = nil, true }
 
 // Applied implements projection.Projection.
 func (*Violations) Applied() {}
@@ -163,13 +164,13 @@ func (w *work) collect(runs []projection.Run) error {
 		if c, ok := f.Data.(*events.EventCorrected); ok {
 			disputed = true
 			w.memory.corrected[c.Target.Hash()] = true
-			if err := w.chase(c.Target.Hash(), map[events.IdentityHash]bool{}); err != nil {
+			if err := w.chase(c.Target.Hash(), c.Action == events.CorrectionVoid, map[events.IdentityHash]bool{}); err != nil {
 				return err
 			}
 		}
 		if len(conflicts[ids[i]]) > 1 || w.memory.corrected[ids[i]] {
 			disputed = true
-			if err := w.chase(ids[i], map[events.IdentityHash]bool{}); err != nil {
+			if err := w.chase(ids[i], false, map[events.IdentityHash]bool{}); err != nil {
 				return err
 			}
 		}
@@ -203,8 +204,10 @@ func (w *work) take(f *contact.Fact) {
 }
 
 // chase marks everything that the variants of an identity bear on: their
-// contacts, the targets of a correction, the campaigns of a reference fact.
-func (w *work) chase(id events.IdentityHash, seen map[events.IdentityHash]bool) error {
+// contacts, the targets of a correction, the campaigns of a reference fact or
+// of a call that may be one of the first. voided: the identity was struck out
+// and nothing else.
+func (w *work) chase(id events.IdentityHash, voided bool, seen map[events.IdentityHash]bool) error {
 	if seen[id] {
 		return nil
 	}
@@ -220,22 +223,38 @@ func (w *work) chase(id events.IdentityHash, seen map[events.IdentityHash]bool) 
 		if !p.Contact.IsZero() {
 			w.entangled(p.Contact)
 		}
-		stored, err := w.tx.Events([]view.Variant{p})
+		if err := w.chaseEvent(p, id, voided && len(found[id]) == 1, seen); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *work) chaseEvent(p view.Variant, id events.IdentityHash, voided bool, seen map[events.IdentityHash]bool) error {
+	stored, err := w.tx.Events([]view.Variant{p})
+	if err != nil {
+		return err
+	}
+	for i := range stored {
+		f, err := factOf(&stored[i])
 		if err != nil {
 			return err
 		}
-		for i := range stored {
-			f, err := projection.FactOf(&stored[i])
-			if err != nil {
-				return &projection.EntryError{Projection: Name.Name, Stream: p.Stream, Sequence: p.Sequence, Err: err}
+		if c, ok := f.Data.(*events.EventCorrected); ok {
+			if err := w.chase(c.Target.Hash(), false, seen); err != nil {
+				return err
 			}
-			if c, ok := f.Data.(*events.EventCorrected); ok {
-				if err := w.chase(c.Target.Hash(), seen); err != nil {
-					return err
-				}
-			} else if s, ok := reach(f); ok && p.Contact.IsZero() {
-				w.memory.sweepFrom(s, 0)
+			continue
+		}
+		if f.Type == events.TypeCallConcluded {
+			first := slices.ContainsFunc(w.memory.reference.Starts(f.Controller, f.Campaign), func(s rules.Start) bool { return s.Call == id })
+			if first || !voided {
+				w.memory.sweepFrom(scope{controller: f.Controller, campaign: f.Campaign}, 0)
 			}
+			continue
+		}
+		if s, ok := reach(f); ok && p.Contact.IsZero() {
+			w.memory.sweepFrom(s, 0)
 		}
 	}
 	return nil
@@ -248,12 +267,8 @@ func (w *work) dispute() error {
 		return err
 	}
 	for i := range stored {
-		f, fresh, err := w.memory.disputedFact(&stored[i])
-		if err != nil {
+		if err := w.memory.disputedFact(&stored[i]); err != nil {
 			return err
-		}
-		if fresh && f.Type == events.TypeCallConcluded {
-			w.memory.sweepFrom(scope{controller: f.Controller, campaign: f.Campaign}, 0)
 		}
 	}
 	return nil
