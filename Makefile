@@ -21,7 +21,7 @@ BENCHFLAGS ?=
 DEMOFLAGS  ?=
 TESTFLAGS  ?= -count=1
 
-.PHONY: help build demo test race lint staticcheck errcheck ineffassign unparam vulnerabilities fuzz bench chaos verify boundaries format vet tidy modules generated cover clean
+.PHONY: help build demo test postgres apart race lint staticcheck errcheck ineffassign unparam vulnerabilities fuzz bench chaos verify boundaries format vet tidy modules generated cover clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -36,16 +36,24 @@ demo: ## Play a call centre's day from files to a campaign's violation report, i
 test: ## Run every test; needs Go and nothing else
 	go run ./scripts/tally $(TESTFLAGS) $(PACKAGES)
 
+postgres: ## Run the suites of the SQL backends on PostgreSQL; needs Debian's postgresql-15
+	go run ./scripts/tally -tags postgres $(TESTFLAGS) $(sort $(dir $(shell grep -rl --include='*_test.go' '^//go:build postgres' services | sed 's|^|./|')))
+
+apart: ## Run the tests of modules that stand outside the workspace
+	@for folder in $$(find . -name go.mod -not -path '*/node_modules/*' -exec dirname {} \;); do \
+	case " $(FOLDERS) " in *" $$(cd $$folder && pwd) "*) continue;; esac; \
+	if ls $$folder/*_test.go >/dev/null 2>&1; then echo "$$folder"; (cd $$folder && GOWORK=off go test -count=1 ./...) || exit 1; fi; done
+
 race: ## Run every test under the race detector; needs a C compiler
 	CGO_ENABLED=1 go run ./scripts/tally -race $(TESTFLAGS) $(PACKAGES)
 
 lint: vet staticcheck errcheck ineffassign unparam ## Run the linters pinned in scripts/go.mod; with -k all of them
 
 staticcheck:
-	go tool staticcheck $(PACKAGES)
+	go tool staticcheck -tags postgres $(PACKAGES)
 
 errcheck:
-	go tool errcheck -exclude scripts/lint/errcheck.txt $(PACKAGES)
+	go tool errcheck -tags postgres -exclude scripts/lint/errcheck.txt $(PACKAGES)
 
 ineffassign:
 	go tool ineffassign $(PACKAGES)
@@ -74,7 +82,7 @@ format: ## Check that gofmt would change nothing
 	@wrong=$$(gofmt -l $(FOLDERS)); test -z "$$wrong" || { echo "gofmt would change:"; echo "$$wrong"; exit 1; }
 
 vet: ## Run go vet
-	go vet $(PACKAGES)
+	go vet -tags postgres $(PACKAGES)
 
 tidy: ## Check that go mod tidy would change nothing
 	@for folder in $(FOLDERS); do echo "go mod tidy -diff in $${folder##*/}"; (cd "$$folder" && GOWORK=off go mod tidy -diff) || exit 1; done
