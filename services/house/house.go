@@ -47,6 +47,9 @@ type Options struct {
 	Ledger ledger.Ledger
 	// Engine judges; nil = one under the packs of the configuration.
 	Engine *rules.Engine
+	// Shuffle, where not nil, is the seed of a random order in which the
+	// projections read the streams; for scenarios.
+	Shuffle *uint64
 }
 
 // House is a set of services that work together. Make one with Open.
@@ -81,6 +84,7 @@ type House struct {
 	durability string
 	// ledgerExists: the ledger was there before this start.
 	ledgerExists bool
+	shuffle      *uint64
 	failed       chan error // what must stop the process, from callbacks
 }
 
@@ -94,7 +98,7 @@ type service struct {
 // Nothing runs before Run; Close releases everything if Run is never called.
 // Errors wrap ErrFatal or ErrConfig.
 func Open(ctx context.Context, cfg Config, o Options) (*House, error) {
-	h := &House{cfg: cfg, log: o.Log, metrics: o.Metrics, access: o.Access, ledger: o.Ledger, engine: o.Engine,
+	h := &House{cfg: cfg, log: o.Log, metrics: o.Metrics, access: o.Access, ledger: o.Ledger, engine: o.Engine, shuffle: o.Shuffle,
 		recorders: map[events.Family]*recorder.Recorder{}, failed: make(chan error, 1)}
 	if h.metrics == nil {
 		h.metrics = telemetry.NewRegistry()

@@ -34,7 +34,8 @@ type Player struct {
 	// Log receives the lines of the houses; nil = none.
 	Log *zap.Logger
 	// Shuffle, where not nil, is the seed of a random order among what is
-	// recorded at one instant.
+	// recorded at one instant, and of the order in which the projections read
+	// the streams.
 	Shuffle *uint64
 	// Engine judges; it is shared by all scenarios.
 	Engine *rules.Engine
@@ -79,7 +80,7 @@ func (p *Player) Play(ctx context.Context, s *scenario.Scenario) (_ *scenario.Re
 	}
 	clock := &simulated{}
 	clock.set(begin(s))
-	h, err := Open(ctx, cfg, Options{Log: log, Clock: clock.read, Engine: p.Engine})
+	h, err := Open(ctx, cfg, Options{Log: log, Clock: clock.read, Engine: p.Engine, Shuffle: p.Shuffle})
 	if err != nil {
 		return nil, fmt.Errorf("play scenario %s: %w", s.ID, err)
 	}

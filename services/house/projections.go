@@ -31,7 +31,11 @@ func (h *House) project(name string, p projection.Projection, cfg projection.Con
 	cfg.Report = func(err error) {
 		h.log.Warn("projection: trying again", zap.String("service", name), telemetry.Err(err))
 	}
-	r := projection.NewRunner(h.ledger, h.view, p, cfg)
+	var source projection.Source = h.ledger
+	if h.shuffle != nil {
+		source = shuffled{source, *h.shuffle}
+	}
+	r := projection.NewRunner(source, h.view, p, cfg)
 	h.running = append(h.running, service{name, r.Run})
 	return r
 }
