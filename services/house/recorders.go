@@ -11,9 +11,15 @@ import (
 	"github.com/assenso/assenso/services/worker"
 )
 
-// instance is the name under which this house holds leases: a restart on the
-// same data folder takes its own leases over at once.
-const instance = "house"
+// instance is the name under which this house holds leases. On its own broker a
+// restart takes its own leases over at once; on a shared one each process needs
+// a name of its own, which an empty name gives it.
+func (h *House) instance() string {
+	if h.cfg.NATS.URL == Embedded {
+		return "house"
+	}
+	return ""
+}
 
 // openRecorders wires the recorders that this house runs, and what they and
 // the doors share.
@@ -36,9 +42,9 @@ func (h *House) openRecorders(ctx context.Context) error {
 			continue
 		}
 		r, err := recorder.New(recorder.Config{
-			Family: f, Conn: h.bulk, Leases: h.leases, Instance: instance,
+			Family: f, Conn: h.bulk, Leases: h.leases, Instance: h.instance(),
 			Ledger: h.ledger, Vault: h.vault, Receipts: h.intake, Rejects: h.rejects, Parked: h.parked,
-			Identities: identities{h.view, h.ledger}, Clock: h.clock, Logger: h.log, Metrics: h.metrics,
+			Identities: identities{h.view}, Clock: h.clock, Logger: h.log, Metrics: h.metrics,
 		})
 		if err != nil {
 			return err
@@ -51,14 +57,10 @@ func (h *House) openRecorders(ctx context.Context) error {
 
 // identities answers the recorders' question what the log holds of an
 // identity, from the event index of consentstate.
-type identities struct {
-	view view.Reader
-	log  ledger.Reader
-}
+type identities struct{ view view.Reader }
 
-// Lookup implements recorder.Identities. The recorded time of a variant is
-// read from the log, since the index does not keep it; that costs a read for a
-// duplicate and nothing for a new event.
+// Lookup implements recorder.Identities. The recorded time of a variant is the
+// one that readers use, the running maximum of its stream.
 func (i identities) Lookup(ctx context.Context, ids []events.IdentityHash) ([][]recorder.Variant, error) {
 	found, err := i.view.Identities(ctx, ids)
 	if err != nil {
@@ -67,24 +69,10 @@ func (i identities) Lookup(ctx context.Context, ids []events.IdentityHash) ([][]
 	out := make([][]recorder.Variant, len(ids))
 	for n, id := range ids {
 		for _, v := range found[id] {
-			one := recorder.Variant{Digest: v.Digest, Stream: ledger.Stream(v.Stream), Sequence: ledger.Sequence(v.Sequence), Contact: v.Contact}
-			if one.RecordedAt, err = i.recordedAt(ctx, one); err != nil {
-				return nil, err
-			}
-			out[n] = append(out[n], one)
+			out[n] = append(out[n], recorder.Variant{
+				Digest: v.Digest, Stream: ledger.Stream(v.Stream), Sequence: ledger.Sequence(v.Sequence), RecordedAt: v.Recorded, Contact: v.Contact,
+			})
 		}
 	}
 	return out, nil
-}
-
-func (i identities) recordedAt(ctx context.Context, v recorder.Variant) (events.Instant, error) {
-	list, err := i.log.Read(ctx, v.Stream, v.Sequence, 1)
-	if err != nil || len(list) == 0 {
-		return 0, fmt.Errorf("house read %s:%d: %w", v.Stream, v.Sequence, err)
-	}
-	e, err := events.Decode(list[0].Body)
-	if err != nil {
-		return 0, fmt.Errorf("house read %s:%d: %w", v.Stream, v.Sequence, err)
-	}
-	return e.Recorded, nil
 }
