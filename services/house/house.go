@@ -254,7 +254,11 @@ func (h *House) Run(ctx context.Context) error {
 	for _, s := range h.running {
 		group.Go(func() error {
 			err := s.run(ctx)
-			if err == nil || errors.Is(err, context.Canceled) && ctx.Err() != nil {
+			switch {
+			case err == nil || errors.Is(err, context.Canceled) && ctx.Err() != nil:
+				return nil
+			case ctx.Err() != nil: // interrupted at a bad moment; a start repeats the step
+				h.log.Warn("service interrupted by the stop", zap.String("service", s.name), telemetry.Err(err))
 				return nil
 			}
 			return fatal(fmt.Errorf("%s: %w", s.name, err), remedy(err))
