@@ -105,7 +105,7 @@ func TestRefusalIsJudgedWhenDue(t *testing.T) {
 // design.md 6: a reference fact that arrives late re-evaluates what it
 // touches, in chunks that survive faults.
 func TestLateReferenceFact(t *testing.T) {
-	const contacts = 2300 // more than two chunks
+	const contacts = 1100 // more than one chunk
 	b := projectiontest.Build()
 	for i := range contacts {
 		b.At(day8+hour+events.Instant(i)*1000).Call("c"+projectiontest.Contact(i).String(), "A", "K", day8+hour-5*minute, projectiontest.Contact(i), "no_answer")

@@ -80,7 +80,9 @@ type Vault interface {
 	Discard(ctx context.Context, id string) error
 	// Erase forgets the evidence of the controller for the contact, and the
 	// number when no controller claims the contact any more, and leaves a
-	// tombstone (contact, controller, at).
+	// tombstone (contact, controller, at). What the controller stored with a
+	// later OccurredAt stays, evidence and claim, so that an erasure that
+	// arrives late, or is repeated, is the same as one in time.
 	Erase(ctx context.Context, key events.ContactKey, controller string, at events.Instant) error
 	// Close releases the store.
 	Close() error

@@ -119,7 +119,9 @@ type Variant struct {
 // History is all that bears on one contact: its own events in the order of
 // their sequence, then, for its identities in conflict and the corrections of
 // its events, the events that lie elsewhere (other contacts' variants,
-// event.corrected), by stream and sequence. Duplicates are not in it.
+// event.corrected), by stream and sequence. Duplicates are not in it. Cut at
+// positions, it may hold events that bear on the contact only through events
+// beyond them; contact.View passes over these.
 type History struct {
 	Contact events.ContactKey
 	Events  []Event

@@ -143,7 +143,7 @@ func (c *chaos) step(id string) {
 	}
 	c.ids = append(c.ids, id)
 	controller := []string{"A", "A", "B"}[c.rnd.IntN(3)]
-	switch c.rnd.IntN(11) {
+	switch c.rnd.IntN(14) {
 	case 0:
 		c.grant(c.rnd, id, controller, at, k)
 	case 1, 2, 3, 4:
@@ -161,8 +161,26 @@ func (c *chaos) step(id string) {
 		c.correct(id, at)
 	case 9:
 		c.late(id, controller, at)
+	case 10:
+		c.put(envelope(id, "crm."+controller, "consent.revoked", controller, "", at, map[string]any{"medium": "web", "purposes": []string{"marketing"}}), k)
+	case 11, 12:
+		c.object(id, controller, at, k)
 	default:
 		c.copy()
+	}
+}
+
+// object puts a fact of a contact that the object rules judge.
+func (c *chaos) object(id, controller string, at events.Instant, k events.ContactKey) {
+	origin := fmt.Sprintf("e-%04d", c.rnd.IntN(2*len(c.ids)))
+	switch c.rnd.IntN(3) {
+	case 0:
+		c.put(envelope(id, "crm."+controller, "contract.concluded", controller, "", at, map[string]any{"contract": "C-" + id, "channel": "phone",
+			"sector": "telecom", "origin": origin, "brought_by": "P1", "continuous": true, "started_on": "2026-03-20"}), k)
+	case 1:
+		c.put(envelope(id, "pbx."+controller, "call.inbound", controller, "", at, map[string]any{"origin_attempt": origin, "notice_given": c.rnd.IntN(2) == 0}), k)
+	default:
+		c.put(envelope(id, "crm."+controller, "complaint.received", controller, "", at, map[string]any{"via": "subject", "cli": "+390844100100"}), k)
 	}
 }
 

@@ -158,7 +158,7 @@ func Build() *Builder { return &Builder{*newBuilder(dayStart)} }
 
 // At sets the recorded time of the events that follow.
 func (b *Builder) At(recorded events.Instant) *Builder {
-	b.clock = recorded
+	b.at(recorded)
 	return b
 }
 

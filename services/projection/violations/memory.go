@@ -137,15 +137,9 @@ func reach(f *contact.Fact) (scope, bool) {
 	switch f.Type {
 	case events.TypeRightsRequested, events.TypeRightsExtended, events.TypeRightsClosed, events.TypeComplaintVerified,
 		events.TypeCommissionPaid, events.TypeCommissionWithheld, events.TypeDecisionBatchIssued, events.TypeAccessExercised,
-		events.TypeListTransferred, events.TypeListScreened, events.TypeListAcquired, events.TypeCampaignClosed, events.TypeEventCorrected:
-		if f.Type == events.TypeCampaignClosed {
-			return scope{f.Controller, f.Campaign}, true // attempts after the end are off-list
-		}
-		if f.Type == events.TypeListAcquired || f.Type == events.TypeListScreened {
-			return scope{}, true // the vendor of a list
-		}
-		return scope{}, false // a correction reaches through its target
-	case events.TypeCampaignOpened, events.TypeScriptPublished, events.TypeScriptAcknowledged:
+		events.TypeListTransferred, events.TypeEventCorrected: // a correction reaches through its target
+		return scope{}, false
+	case events.TypeCampaignOpened, events.TypeCampaignClosed, events.TypeScriptPublished, events.TypeScriptAcknowledged:
 		return scope{f.Controller, f.Campaign}, true
 	case events.TypeNoticePublished, events.TypeProcessorAppointed, events.TypeProcessorDismissed, events.TypeCodeAdhered, events.TypeOrderIssued:
 		return scope{controller: f.Controller}, true
