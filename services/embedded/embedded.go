@@ -24,6 +24,7 @@ import (
 	natsserver "github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"go.uber.org/zap"
+	"golang.org/x/crypto/bcrypt"
 
 	"github.com/assenso/assenso/services/ledger"
 )
@@ -155,7 +156,11 @@ func (s *Server) config() (*natsserver.Options, error) {
 	default:
 		return nil, fmt.Errorf("start broker: durability %q is none of strict, bounded, fast", s.opts.Mode)
 	}
-	users := []*natsserver.User{{Username: s.user, Password: s.password}}
+	hashed, err := bcrypt.GenerateFromPassword([]byte(s.password), bcrypt.MinCost)
+	if err != nil {
+		return nil, fmt.Errorf("start broker: hash the password of this process: %w", err)
+	}
+	users := []*natsserver.User{{Username: s.user, Password: string(hashed)}}
 	if s.opts.Listen != "" {
 		host, port, err := net.SplitHostPort(s.opts.Listen)
 		if err != nil {

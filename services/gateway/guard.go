@@ -143,7 +143,7 @@ func (g *Gateway) observe(w *statusWriter, r *http.Request, id string, took time
 	g.meters.requests.WithLabelValues(route, code).Inc()
 	g.meters.seconds.WithLabelValues(route).Observe(took.Seconds())
 	level := zap.DebugLevel
-	if w.status >= http.StatusInternalServerError {
+	if w.status >= http.StatusInternalServerError && r.URL.Path != "/readyz" {
 		level = zap.WarnLevel
 	}
 	g.log.Log(level, "http request", zap.String("request_id", id), zap.String("route", route), zap.Int("status", w.status), zap.Duration("took", took))
