@@ -115,11 +115,11 @@ func (d *DB) once(ctx context.Context, change func(tx pgx.Tx) error) error {
 	case errors.As(err, &own):
 		return own.err
 	case errors.As(err, &release) && d.cockroach:
-		return committed(release.Cause())
+		return committed(release.Cause(), conn.unsent)
 	case errors.As(err, &release): // on PostgreSQL nothing is committed yet
 		return release.Cause()
 	case err == nil && !d.cockroach:
-		return committed(conn.commit)
+		return committed(conn.commit, conn.unsent)
 	}
 	return err
 }
@@ -128,6 +128,7 @@ func (d *DB) once(ctx context.Context, change func(tx pgx.Tx) error) error {
 type watched struct {
 	*DB
 	commit error
+	unsent bool // the last statement cannot have reached the server
 }
 
 // Begin implements crdbpgx.Conn.
@@ -147,8 +148,22 @@ type watchedTx struct {
 	of *watched
 }
 
+// Exec implements pgx.Tx. CockroachDB commits by a statement.
+func (t *watchedTx) Exec(ctx context.Context, query string, args ...any) (pgconn.CommandTag, error) {
+	t.look(ctx)
+	return t.Tx.Exec(ctx, query, args...)
+}
+
+// look notes whether there is still somebody to send to. pgconn.SafeToRetry
+// cannot be asked afterwards: a connection that breaks while an answer is
+// awaited gives the same error as one that was closed before (pgx 5.12).
+func (t *watchedTx) look(ctx context.Context) {
+	t.of.unsent = ctx.Err() != nil || t.Conn().PgConn().IsClosed()
+}
+
 // Commit implements pgx.Tx.
 func (t *watchedTx) Commit(ctx context.Context) error {
+	t.look(ctx)
 	t.of.commit = t.Tx.Commit(ctx)
 	return t.of.commit
 }
@@ -161,18 +176,18 @@ type held struct{ err error }
 func (h *held) Error() string { return h.err.Error() }
 
 // committed turns the error of a commit into one that says what became of it.
-func committed(err error) error {
-	if err == nil || refused(err) {
+func committed(err error, unsent bool) error {
+	if err == nil || unsent || refused(err) {
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrAmbiguous, err)
 }
 
-// refused reports whether the error of a commit says that nothing is stored:
-// the server's own word, or a commit that was never sent. A server that ends
-// the connection (FATAL) may have committed before.
+// refused reports whether the error of a commit is the server's word that
+// nothing is stored. A server that ends the connection (FATAL) may have
+// committed before.
 func refused(err error) bool {
-	if errors.Is(err, pgx.ErrTxCommitRollback) || pgconn.SafeToRetry(err) {
+	if errors.Is(err, pgx.ErrTxCommitRollback) {
 		return true
 	}
 	var said *pgconn.PgError
