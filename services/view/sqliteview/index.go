@@ -67,10 +67,8 @@ func (t *transaction) identify(in []view.Row) (fresh []int, known map[int][]view
 	first := make(map[events.IdentityHash]int, len(in))
 	order := make([]int, 0, len(in))
 	known = map[int][]view.Variant{}
-	var again []int
 	for i := range in {
 		if _, ok := first[in[i].Identity]; ok {
-			again = append(again, i)
 			continue
 		}
 		first[in[i].Identity] = i
