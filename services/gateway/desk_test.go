@@ -64,8 +64,8 @@ func (f *fakeDesk) Resolve(_ context.Context, controller, campaign string) (view
 	return view.CampaignRef{Controller: "A", Campaign: campaign}, nil
 }
 
-func (f *fakeDesk) Build(_ context.Context, c view.CampaignRef, r events.Instant) (Report, error) {
-	if r > testNow {
+func (f *fakeDesk) Build(_ context.Context, c view.CampaignRef, r, since events.Instant) (Report, error) {
+	if r > testNow || since > testNow {
 		return nil, &inquiry.TooLateError{Latest: testNow}
 	}
 	return fakeReport(c.Campaign), f.err
@@ -83,6 +83,12 @@ type fakeReport string
 func (f fakeReport) WriteJSON(w io.Writer) error { return say(w, `{"campaign":"`+string(f)+`"}`) }
 func (f fakeReport) WriteCSV(w io.Writer) error  { return say(w, "rule\r\n") }
 func (f fakeReport) WriteZip(w io.Writer) error  { return say(w, "PK") }
+func (f fakeReport) WritePDF(w io.Writer, lang string) error {
+	return say(w, "%PDF "+lang)
+}
+
+func (f fakeReport) WriteXLSX(w io.Writer) error { return say(w, "PK xlsx") }
+
 func (f fakeReport) WriteHTML(w io.Writer, lang string) error {
 	return say(w, "<html lang="+lang+">")
 }

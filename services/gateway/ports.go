@@ -36,9 +36,9 @@ type Report interface {
 // Reports builds reports.
 type Reports interface {
 	// Build makes the report of a campaign as of ledger time r; zero = the
-	// latest possible. The errors are those of inquiry.Desk.Final and of the
-	// ports.
-	Build(ctx context.Context, c view.CampaignRef, r events.Instant) (Report, error)
+	// latest possible. It lists the corrections recorded after since; zero =
+	// all. The errors are those of inquiry.Desk.Final and of the ports.
+	Build(ctx context.Context, c view.CampaignRef, r, since events.Instant) (Report, error)
 }
 
 // Objects evaluates the rules on objects: lists, contracts, requests, single

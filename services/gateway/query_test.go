@@ -114,6 +114,8 @@ func TestReportsInEveryForm(t *testing.T) {
 		{"?format=json&controller=A&as_of=2026-03-05T09:00:00Z", "application/json", `{`},
 		{"?format=csv", "text/csv; charset=utf-8", "rule"},
 		{"?format=zip", "application/zip", "PK"},
+		{"?format=xlsx", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "PK xlsx"},
+		{"?format=pdf&lang=it&since=2026-03-01T00:00:00Z", "application/pdf", "%PDF it"},
 		{"?format=html&lang=it", "text/html; charset=utf-8", "<html lang=it>"},
 	} {
 		status, header, body := b.get(t, "/v1/campaigns/K-A/report"+c.query)
@@ -121,7 +123,7 @@ func TestReportsInEveryForm(t *testing.T) {
 			t.Errorf("%s: %d %s %s", c.query, status, header.Get("Content-Type"), body)
 		}
 	}
-	for query, want := range map[string]int{"K-A/report?format=pdf": 400, "K-A/report?lang=fr": 400, "K-A/report?as_of=x": 400, "K-B/report": 404, "K-TWICE/report": 409, "K-A/report?as_of=2026-03-06T00:00:00Z": 409} {
+	for query, want := range map[string]int{"K-A/report?format=doc": 400, "K-A/report?since=x": 400, "K-A/report?lang=fr": 400, "K-A/report?as_of=x": 400, "K-B/report": 404, "K-TWICE/report": 409, "K-A/report?as_of=2026-03-06T00:00:00Z": 409} {
 		status, _, body := b.get(t, "/v1/campaigns/"+query)
 		if status != want {
 			t.Errorf("%s: %d %s, want %d", query, status, body, want)

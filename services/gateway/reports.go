@@ -35,6 +35,7 @@ func (g *Gateway) reportRoutes() {
 			{Name: "format", In: "query", Description: "csv: the findings; zip: one CSV a table", Schema: text("json", "csv", "zip", "html", "pdf", "xlsx")},
 			{Name: "lang", In: "query", Description: "of the HTML and PDF pages", Schema: text("en", "it")},
 			{Name: "as_of", In: "query", Description: "ledger time, RFC 3339; default the latest possible", Schema: text()},
+			{Name: "since", In: "query", Description: "an earlier as_of, RFC 3339: corrections recorded after it are listed; default all", Schema: text()},
 		},
 		Responses: map[string]*huma.Response{
 			"200": {Description: "the report", Content: map[string]*huma.MediaType{
@@ -71,12 +72,17 @@ func (g *Gateway) report(w http.ResponseWriter, r *http.Request) {
 		problemOf(err).write(w)
 		return
 	}
+	since, err := instantParam("since", q.Get("since"))
+	if err != nil {
+		problemOf(err).write(w)
+		return
+	}
 	campaign, err := g.cfg.Desk.Resolve(r.Context(), q.Get("controller"), r.PathValue("id"))
 	if err != nil {
 		g.failed(r.Context(), err).write(w)
 		return
 	}
-	built, err := g.cfg.Reports.Build(r.Context(), campaign, asOf)
+	built, err := g.cfg.Reports.Build(r.Context(), campaign, asOf, since)
 	if err != nil {
 		g.failed(r.Context(), err).write(w)
 		return

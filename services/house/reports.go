@@ -28,9 +28,9 @@ type Reports struct {
 
 	building sync.Mutex
 	last     struct {
-		campaign view.CampaignRef
-		asOf     events.Instant
-		report   *report.Report
+		campaign    view.CampaignRef
+		asOf, since events.Instant
+		report      *report.Report
 	}
 	objects struct {
 		asOf  events.Instant
@@ -53,21 +53,21 @@ func newReports(h *House) *Reports {
 }
 
 // Build implements gateway.Reports.
-func (r *Reports) Build(ctx context.Context, c view.CampaignRef, asOf events.Instant) (gateway.Report, error) {
+func (r *Reports) Build(ctx context.Context, c view.CampaignRef, asOf, since events.Instant) (gateway.Report, error) {
 	r.building.Lock()
 	defer r.building.Unlock()
 	instant, p, err := r.desk.Final(ctx, asOf)
 	if err != nil {
 		return nil, err
 	}
-	if r.last.report != nil && r.last.campaign == c && r.last.asOf == instant {
+	if r.last.report != nil && r.last.campaign == c && r.last.asOf == instant && r.last.since == since {
 		return r.last.report, nil
 	}
-	built, err := report.Build(ctx, r.source, report.Question{Campaign: c, AsOf: instant, Positions: p})
+	built, err := report.Build(ctx, r.source, report.Question{Campaign: c, AsOf: instant, Positions: p, Since: since})
 	if err != nil {
 		return nil, err
 	}
-	r.last.campaign, r.last.asOf, r.last.report = c, instant, built
+	r.last.campaign, r.last.asOf, r.last.since, r.last.report = c, instant, since, built
 	return built, nil
 }
 

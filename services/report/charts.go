@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"html/template"
+	"slices"
 
 	"github.com/go-analyze/charts"
 
@@ -18,6 +19,8 @@ type chart struct {
 	series   []string // keys of the labels
 	values   [][]float64
 	vertical bool
+	category string // key of the labels: what the other axis names, where it is vertical
+	stacked  bool   // the series of a category in one bar
 }
 
 // empty reports whether there is nothing to draw.
@@ -32,31 +35,81 @@ func (c *chart) empty() bool {
 	return true
 }
 
-// svg draws the chart. The bytes depend on the chart alone.
+// svg draws the chart for a page. The bytes depend on the chart alone.
 func (c *chart) svg(l labels) (template.HTML, error) {
-	height := 420
-	if !c.vertical {
-		height = 110 + 26*len(c.names)*max(1, len(c.series))
+	b, err := c.draw(l, charts.ChartOutputSVG, 1, 0)
+	return template.HTML(b), err // drawn by the library from numbers and from names that it escapes
+}
+
+// png draws the chart for print, with twice the dots and some more in width.
+func (c *chart) png(l labels, more int) ([]byte, error) {
+	return c.draw(l, charts.ChartOutputPNG, 2, more)
+}
+
+// chartWidth is the width of a chart in dots.
+const chartWidth = 1040
+
+// height is the height of the chart in dots.
+func (c *chart) height() int {
+	if c.vertical {
+		return 300
 	}
-	opt := charts.NewBarChartOptionWithData(c.values)
+	bar := 24
+	if len(c.names) > 20 {
+		bar = 17
+	}
+	return 90 + bar*len(c.names)*c.bars()
+}
+
+// bars is how many bars stand side by side in one category.
+func (c *chart) bars() int {
+	if c.stacked {
+		return 1
+	}
+	return max(1, len(c.series))
+}
+
+func (c *chart) draw(l labels, format string, scale, more int) ([]byte, error) {
+	font := func(size int) charts.FontStyle { return charts.FontStyle{FontSize: float64(size * scale)} }
+	names, values := l.all(c.names), c.values
+	if !c.vertical { // the library draws from below
+		names, values = slices.Clone(names), make([][]float64, len(c.values))
+		slices.Reverse(names)
+		for i := range c.values {
+			values[i] = slices.Clone(c.values[i])
+			slices.Reverse(values[i])
+		}
+	}
+	opt := charts.NewBarChartOptionWithData(values)
 	opt.Horizontal = !c.vertical
+	opt.StackSeries = charts.Ptr(c.stacked)
 	opt.Theme = charts.GetTheme(charts.ThemeLight)
-	opt.CategoryAxis.Labels = c.names
-	opt.Legend = charts.LegendOption{SeriesNames: l.all(c.series), Show: charts.Ptr(len(c.series) > 1)}
-	opt.ValueAxis = []charts.ValueAxisOption{{Title: l.of(c.unit), Min: charts.Ptr(0.0)}}
-	opt.ValueFormatter = func(f float64) string { return fmt.Sprintf("%.0f", f) }
-	for i := range opt.SeriesList {
-		opt.SeriesList[i].Label.Show = charts.Ptr(true)
+	opt.Padding = charts.NewBox(10*scale, 10*scale, 60*scale, 10*scale)
+	opt.CategoryAxis.Labels = names
+	opt.CategoryAxis.LabelFontStyle = font(9)
+	if c.vertical {
+		opt.CategoryAxis.Title, opt.CategoryAxis.TitleFontStyle = l.of(c.category), font(10)
 	}
-	p := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputSVG, Width: 860, Height: height})
+	opt.Legend = charts.LegendOption{SeriesNames: l.all(c.series), Show: charts.Ptr(len(c.series) > 1), FontStyle: font(9)}
+	opt.ValueAxis = []charts.ValueAxisOption{{Title: l.of(c.unit), Min: charts.Ptr(0.0), LabelFontStyle: font(9), TitleFontStyle: font(10), ValueFormatter: valueText}}
+	opt.ValueFormatter = valueText
+	for i := range opt.SeriesList {
+		opt.SeriesList[i].Label = charts.SeriesLabel{Show: charts.Ptr(true), FontStyle: font(9), ValueFormatter: func(f float64) string {
+			if f == 0 && len(c.series) > 1 {
+				return ""
+			}
+			return valueText(f)
+		}}
+	}
+	p := charts.NewPainter(charts.PainterOptions{OutputFormat: format, Width: chartWidth*scale + more, Height: c.height() * scale})
 	if err := p.BarChart(opt); err != nil {
-		return "", fmt.Errorf("draw chart %s: %w", c.title, err)
+		return nil, fmt.Errorf("draw chart %s: %w", c.title, err)
 	}
 	b, err := p.Bytes()
 	if err != nil {
-		return "", fmt.Errorf("draw chart %s: %w", c.title, err)
+		return nil, fmt.Errorf("draw chart %s: %w", c.title, err)
 	}
-	return template.HTML(b), nil // drawn by the library from numbers and from names that it escapes
+	return b, nil
 }
 
 // charts returns the charts of the report in the order of their parts.
@@ -69,21 +122,28 @@ func (r *Report) charts() []chart {
 	for _, c := range countsOf(proven) {
 		mix.names, mix.values[0] = append(mix.names, c.Name), append(mix.values[0], float64(c.Count))
 	}
-	lag := chart{part: 4, title: "chart_lag", unit: "seconds", series: []string{"received_to_recorded", "received_to_acknowledged"}, names: []string{"p50", "p95", "max"}}
-	for _, s := range []Spread{r.Oppositions.ToRecord, r.Oppositions.ToAcknowledge} {
-		lag.values = append(lag.values, []float64{float64(s.P50) / 1000, float64(s.P95) / 1000, float64(s.Max) / 1000})
-	}
-	silent := chart{part: 6, title: "chart_silent", unit: "per_mille", series: []string{"per_mille"}, names: []string{"silent", "limit"},
-		values: [][]float64{{float64(r.Conduct.Silent.PerMille), float64(r.Conduct.Silent.LimitPercent * 10)}}}
-	pressure := chart{part: 7, title: "chart_pressure", unit: "numbers", series: []string{"numbers"}, values: [][]float64{{}}, vertical: true}
+	silent := chart{part: 6, title: "chart_silent", unit: "percent", series: []string{"percent"}, names: []string{"silent", "limit"},
+		values: [][]float64{{float64(r.Conduct.Silent.PerMille) / 10, float64(r.Conduct.Silent.LimitPercent)}}}
+	pressure := chart{part: 7, title: "chart_pressure", unit: "numbers", series: []string{"numbers"}, values: [][]float64{{}}, vertical: true, category: "attempts_per_number"}
 	for _, c := range r.Pressure.Histogram {
 		pressure.names, pressure.values[0] = append(pressure.names, c.Name), append(pressure.values[0], float64(c.Count))
 	}
-	return []chart{mix, lag, silent, pressure, r.ruleChart(), r.dayChart()}
+	return []chart{mix, r.lagChart(), silent, pressure, r.ruleChart(), r.dayChart()}
+}
+
+// lagChart measures in the unit in which the longest lag is read well.
+func (r *Report) lagChart() chart {
+	steps := []Spread{r.Oppositions.ToRecord, r.Oppositions.ToAcknowledge}
+	unit, size := spanUnit(float64(max(steps[0].Max, steps[1].Max)) / 1000)
+	c := chart{part: 4, title: "chart_lag", unit: unit, series: []string{"received_to_recorded", "received_to_acknowledged"}, names: []string{"p50", "p95", "max"}}
+	for _, s := range steps {
+		c.values = append(c.values, []float64{float64(s.P50) / 1000 / size, float64(s.P95) / 1000 / size, float64(s.Max) / 1000 / size})
+	}
+	return c
 }
 
 func (r *Report) ruleChart() chart {
-	c := chart{part: 9, title: "chart_rules", unit: "findings", series: []string{"confirmed", "potential"}, values: [][]float64{{}, {}}}
+	c := chart{part: 9, title: "chart_rules", unit: "finding_count", series: []string{"confirmed", "potential"}, values: [][]float64{{}, {}}, stacked: true}
 	for _, t := range r.Findings.Totals {
 		if t.Confirmed+t.Potential > 0 {
 			c.names = append(c.names, t.Rule)
@@ -94,7 +154,7 @@ func (r *Report) ruleChart() chart {
 }
 
 func (r *Report) dayChart() chart {
-	c := chart{part: 9, title: "chart_days", unit: "findings", series: []string{"confirmed", "potential"}, values: [][]float64{{}, {}}, vertical: true}
+	c := chart{part: 9, title: "chart_days", unit: "finding_count", series: []string{"confirmed", "potential"}, values: [][]float64{{}, {}}, vertical: true, category: "day", stacked: true}
 	var last events.Date
 	for _, d := range r.Findings.ByDay { // by day
 		if d.Day != last {

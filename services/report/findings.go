@@ -51,7 +51,18 @@ type DayTotal struct {
 	Potential int         `json:"potential"`
 }
 
-type findings struct{ found []Found }
+// findings holds every finding once: a ledger that no gate has guarded has some
+// on each attempt.
+type findings struct {
+	attempts, hindsight, bestPractice []Found
+	totals                            map[string]*RuleTotal
+	days                              map[DayTotal]*DayTotal
+}
+
+func (p *findings) begin() {
+	p.attempts, p.hindsight, p.bestPractice = []Found{}, []Found{}, []Found{}
+	p.totals, p.days = map[string]*RuleTotal{}, map[DayTotal]*DayTotal{}
+}
 
 // ledgerRule reports whether a rule speaks of the log and not of the call:
 // part 10 sums these up.
@@ -59,33 +70,31 @@ func ledgerRule(id string) bool { return strings.HasPrefix(id, "LED-") && id != 
 
 func (p *findings) call(c *call) {
 	for _, f := range c.result.Findings {
-		p.found = append(p.found, Found{Finding: f, Source: c.fact.Source, Stream: c.fact.Stream, Sequence: c.fact.Sequence})
+		p.count(&f)
+		found := Found{Finding: f, Source: c.fact.Source, Stream: c.fact.Stream, Sequence: c.fact.Sequence}
+		switch f.Kind {
+		case events.KindHindsight:
+			p.hindsight = append(p.hindsight, found)
+		case events.KindBestPractice:
+			p.bestPractice = append(p.bestPractice, found)
+		default:
+			p.attempts = append(p.attempts, found)
+		}
 	}
 }
 
+func (p *findings) count(f *rules.Finding) {
+	tally(p.totals, f)
+	tallyDay(p.days, f)
+}
+
 func (p *findings) finish(b *builder, objects []rules.Finding) Findings {
-	out := Findings{Totals: []RuleTotal{}, ByDay: []DayTotal{}, Attempts: []Found{}, Objects: []rules.Finding{}, Hindsight: []Found{}, BestPractice: []Found{}}
-	totals, days := map[string]*RuleTotal{}, map[DayTotal]*DayTotal{}
-	count := func(f *rules.Finding) {
-		tally(totals, f)
-		tallyDay(days, f)
-	}
-	for _, f := range p.found {
-		count(&f.Finding)
-		switch f.Kind {
-		case events.KindHindsight:
-			out.Hindsight = append(out.Hindsight, f)
-		case events.KindBestPractice:
-			out.BestPractice = append(out.BestPractice, f)
-		default:
-			out.Attempts = append(out.Attempts, f)
-		}
-	}
+	out := Findings{Totals: []RuleTotal{}, ByDay: []DayTotal{}, Attempts: p.attempts, Objects: []rules.Finding{}, Hindsight: p.hindsight, BestPractice: p.bestPractice}
 	for _, f := range objects {
 		if !b.concerns(&f) || ledgerRule(f.Rule) {
 			continue
 		}
-		count(&f)
+		p.count(&f)
 		if f.Kind == events.KindBestPractice {
 			out.BestPractice = append(out.BestPractice, Found{Finding: f})
 			continue
@@ -98,10 +107,10 @@ func (p *findings) finish(b *builder, objects []rules.Finding) Findings {
 		})
 	}
 	slices.SortFunc(out.Objects, compareFindings)
-	for _, id := range slices.Sorted(maps.Keys(totals)) {
-		out.Totals = append(out.Totals, *totals[id])
+	for _, id := range slices.Sorted(maps.Keys(p.totals)) {
+		out.Totals = append(out.Totals, *p.totals[id])
 	}
-	for _, d := range days {
+	for _, d := range p.days {
 		out.ByDay = append(out.ByDay, *d)
 	}
 	slices.SortFunc(out.ByDay, func(a, b DayTotal) int { return cmp.Or(cmp.Compare(a.Day, b.Day), cmp.Compare(a.Rule, b.Rule)) })

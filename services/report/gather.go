@@ -244,6 +244,7 @@ func (b *builder) begin() {
 	b.sources = map[string]bool{}
 	b.publishers(b.facts)
 	b.packs, b.processors, b.rows = map[string]bool{}, map[string]int{}, rows{}
+	b.findings.begin()
 	b.register.begin()
 	b.bases.begin()
 	b.oppositions.begin(b.question.Campaign.Controller)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 )
 
 // maxRows is how many rows of one table the page shows; the other forms hold
@@ -27,24 +28,48 @@ type pagePart struct {
 type pageChart struct {
 	Title string
 	SVG   template.HTML
+	chart chart
 }
 
 type page struct {
 	Lang, Title, Nothing, More, Kinds, Root string
 	Campaign, Controller, AsOf, Digest      string
 	Parts                                   []pagePart
+
+	labels labels
 }
 
 // WriteHTML writes a page to be printed, in "en" or "it". It needs nothing from
 // elsewhere and runs no script.
 func (r *Report) WriteHTML(w io.Writer, lang string) error {
+	p, err := r.page(lang)
+	if err != nil {
+		return err
+	}
+	for i := range p.Parts {
+		for n := range p.Parts[i].Charts {
+			c := &p.Parts[i].Charts[n]
+			if c.SVG, err = c.chart.svg(p.labels); err != nil {
+				return err
+			}
+		}
+	}
+	if err := pageTemplate.Execute(w, p); err != nil {
+		return fmt.Errorf("render report: %w", err)
+	}
+	return nil
+}
+
+// page collects what the printed forms show, in "en" or "it".
+func (r *Report) page(lang string) (page, error) {
 	l, ok := languages[lang]
 	if !ok {
-		return fmt.Errorf("render report: language %q is not there: use en or it", lang)
+		return page{}, fmt.Errorf("render report: language %q is not there: use en or it", lang)
 	}
+	l = l.with(lang, r.titles)
 	p := page{
 		Lang: lang, Title: l.of("report"), Nothing: l.of("nothing"), More: l.of("more"), Kinds: l.of("note_kinds"), Root: l.of("note_root"),
-		Campaign: r.Header.Campaign, Controller: r.Header.Controller, AsOf: wall(r.Header.AsOf), Digest: r.Digest.String(),
+		Campaign: r.Header.Campaign, Controller: r.Header.Controller, AsOf: wall(r.Header.AsOf), Digest: r.Digest.String(), labels: l,
 		Parts: make([]pagePart, 11),
 	}
 	for i := range p.Parts {
@@ -54,41 +79,42 @@ func (r *Report) WriteHTML(w io.Writer, lang string) error {
 		if c.empty() {
 			continue
 		}
-		svg, err := c.svg(l)
-		if err != nil {
-			return err
-		}
 		part := &p.Parts[c.part-1]
-		part.Charts = append(part.Charts, pageChart{l.of(c.title), svg})
+		part.Charts = append(part.Charts, pageChart{Title: l.of(c.title), chart: c})
 	}
 	for _, t := range r.tables() {
 		part := &p.Parts[t.part-1]
 		part.Tables = append(part.Tables, t.page(l))
 	}
-	if err := pageTemplate.Execute(w, p); err != nil {
-		return fmt.Errorf("render report: %w", err)
-	}
-	return nil
+	return p, nil
 }
 
+// page makes a table ready for people: words translated, spans of time written
+// out, rows bounded.
 func (t *table) page(l labels) pageTable {
-	out := pageTable{Title: l.of(t.name), Rows: t.rows}
+	out := pageTable{Title: l.of(t.name)}
 	for i, c := range t.columns {
 		out.Columns = append(out.Columns, l.of(c))
 		out.Numeric = append(out.Numeric, t.numeric[i])
 	}
-	if len(out.Rows) > maxRows {
-		out.Rows, out.More = out.Rows[:maxRows], true
+	rows := t.rows
+	if len(rows) > maxRows {
+		rows, out.More = rows[:maxRows], true
 	}
-	named := t.columns[0] == "item" || t.columns[0] == "statement" || t.columns[0] == "step"
-	if !named {
-		return out
+	for n, row := range rows {
+		cells := slices.Clone(row)
+		for i, cell := range cells {
+			switch {
+			case cell == "":
+				cells[i] = "–"
+			case t.seconds[i]:
+				cells[i] = l.span(cell)
+			case t.words != nil && t.words(n, i):
+				cells[i] = l.list(cell)
+			}
+		}
+		out.Rows = append(out.Rows, cells)
 	}
-	rows := make([][]string, len(out.Rows))
-	for i, row := range out.Rows {
-		rows[i] = append([]string{l.of(row[0])}, row[1:]...)
-	}
-	out.Rows = rows
 	return out
 }
 
@@ -102,7 +128,7 @@ h3 { font-size: 11pt; margin: 1.2em 0 .3em; break-after: avoid } h3::first-lette
 .head { color: #444 } .digest { font-family: monospace; font-size: 8.5pt; overflow-wrap: anywhere }
 table { border-collapse: collapse; width: 100%; font-size: 8.5pt; table-layout: auto } thead { display: table-header-group } tr { break-inside: avoid }
 th, td { border: 1px solid #cfd6dd; padding: .25em .45em; text-align: left; vertical-align: top; overflow-wrap: anywhere }
-th { background: #eef3f7 } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; overflow-wrap: normal }
+th { background: #eef3f7; overflow-wrap: normal } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; overflow-wrap: normal }
 .none { color: #555; font-style: italic } figure { margin: .8em 0; break-inside: avoid } figcaption { font-weight: bold; font-size: 9.5pt } svg { max-width: 100%; height: auto }
 </style></head><body>
 <h1>{{.Title}} {{.Campaign}}</h1>

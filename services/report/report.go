@@ -1,11 +1,13 @@
 package report
 
 import (
+	"bufio"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"reflect"
 
 	"github.com/assenso/assenso/events"
 	"github.com/assenso/assenso/services/contact"
@@ -68,6 +70,8 @@ type Report struct {
 	NonFindings NonFindings `json:"non_findings"`
 	// Digest is SHA-256 of the RFC 8785 form of the report without this field.
 	Digest events.Digest `json:"digest,omitzero"`
+
+	titles map[string]rules.Text // of the rules, for people
 }
 
 // ErrNoCampaign: the log within the positions opens no such campaign and holds
@@ -91,7 +95,10 @@ func Build(ctx context.Context, s Source, q Question) (*Report, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build report: evaluate objects: %w", err)
 	}
-	r := &Report{Format: Format}
+	r := &Report{Format: Format, titles: map[string]rules.Text{}}
+	for i := range s.Rules {
+		r.titles[s.Rules[i].ID] = s.Rules[i].Title
+	}
 	r.Findings = b.findings.finish(b, objects)
 	r.Gaps = b.gaps(objects)
 	r.Register = b.register.finish(b)
@@ -109,33 +116,21 @@ func Build(ctx context.Context, s Source, q Question) (*Report, error) {
 	return r, nil
 }
 
-// canonical returns the RFC 8785 form of the report.
-func (r *Report) canonical() ([]byte, error) {
-	raw, err := json.Marshal(r)
-	if err != nil {
-		return nil, fmt.Errorf("render report: %w", err)
-	}
-	c, err := events.CanonicalJSON(raw)
-	if err != nil {
-		return nil, fmt.Errorf("render report: %w", err)
-	}
-	return c, nil
-}
-
 func (r *Report) digest() (events.Digest, error) {
 	bare := *r
 	bare.Digest = events.Digest{}
-	c, err := bare.canonical()
-	return sha256.Sum256(c), err
+	h := sha256.New()
+	err := writeCanonical(h, reflect.ValueOf(bare), streamDepth)
+	return events.Digest(h.Sum(nil)), err
 }
 
 // WriteJSON writes the RFC 8785 form with a line feed behind it.
 func (r *Report) WriteJSON(w io.Writer) error {
-	c, err := r.canonical()
-	if err != nil {
+	buffered := bufio.NewWriter(w)
+	if err := writeCanonical(buffered, reflect.ValueOf(r).Elem(), streamDepth); err != nil {
 		return err
 	}
-	if _, err := w.Write(append(c, '\n')); err != nil {
+	if err := errors.Join(buffered.WriteByte('\n'), buffered.Flush()); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil

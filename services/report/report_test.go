@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"encoding/csv"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -103,20 +104,20 @@ func TestItalianIsComplete(t *testing.T) {
 	r := sampleReport(t)
 	for _, tab := range r.tables() {
 		for _, key := range append([]string{tab.name}, tab.columns...) {
-			if _, ok := italian[key]; !ok {
+			if _, ok := languages["it"][key]; !ok {
 				t.Errorf("no Italian word for %q", key)
 			}
 		}
 	}
 	for _, c := range r.charts() {
-		for _, key := range append([]string{c.title, c.unit}, c.series...) {
-			if _, ok := italian[key]; !ok {
+		for _, key := range slices.Concat([]string{c.title, c.unit}, c.series) {
+			if _, ok := languages["it"][key]; !ok {
 				t.Errorf("no Italian word for %q", key)
 			}
 		}
 	}
-	for key := range english {
-		if _, ok := italian[key]; !ok {
+	for key := range languages["en"] {
+		if _, ok := languages["it"][key]; !ok {
 			t.Errorf("no Italian word for %q", key)
 		}
 	}

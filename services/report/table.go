@@ -18,6 +18,10 @@ type table struct {
 	columns []string
 	rows    [][]string
 	numeric map[int]bool // columns set flush right
+	// words tells the cells that are words of the contract, which pages
+	// translate; seconds the columns in seconds, which pages write as spans.
+	words   func(row, column int) bool
+	seconds map[int]bool
 }
 
 func num(i int) string { return strconv.Itoa(i) }
@@ -63,7 +67,7 @@ func (r *Report) headerTables() []table {
 		{"as_of", h.AsOf.String()}, {"positions", positions(h)}, {"packs", strings.Join(h.Packs, ", ")},
 		{"program", h.Program}, {"time_zone_data", h.ZoneData}, {"digest", r.Digest.String()},
 	}
-	chain := table{name: "processors", part: 1, columns: []string{"processor", "attempts", "appointed_by", "from", "to", "last_day", "roc", "penalty_clause", "event"}, numeric: map[int]bool{1: true}}
+	chain := table{name: "processors", part: 1, columns: []string{"processor", "attempts", "appointed_by", "from", "to", "last_day", "roc", "penalty_clause", "event"}, numeric: map[int]bool{1: true}, words: words(7)}
 	for _, p := range h.Processors {
 		if len(p.Appointments) == 0 {
 			chain.rows = append(chain.rows, []string{p.Processor, num(p.Attempts), "", "", "", "", "", "", ""})
@@ -76,7 +80,8 @@ func (r *Report) headerTables() []table {
 			chain.rows = append(chain.rows, []string{p.Processor, num(p.Attempts), by, a.From.String(), a.To.String(), a.Dismissed.String(), a.ROC, yes(a.Penalty), eventName(a.Event)})
 		}
 	}
-	return []table{{name: "header", part: 1, columns: []string{"item", "value"}, rows: about}, chain}
+	return []table{{name: "header", part: 1, columns: []string{"item", "value"}, rows: about,
+		words: func(row, column int) bool { return column == 0 || row >= 2 && row <= 4 }}, chain}
 }
 
 func positions(h *Header) string {
@@ -105,7 +110,7 @@ func eventName(i events.Identity) string {
 
 func (r *Report) registerTables() []table {
 	t := table{name: "consultations", part: 2, columns: []string{"batch", "list", "register", "snapshot_at", "answered_at", "last_valid_day", "submitted", "clear", "opposed", "selective", "invalid", "cited_by_attempts"},
-		numeric: map[int]bool{6: true, 7: true, 8: true, 9: true, 10: true, 11: true}}
+		numeric: map[int]bool{6: true, 7: true, 8: true, 9: true, 10: true, 11: true}, words: words(2)}
 	for _, c := range r.Register.Batches {
 		t.rows = append(t.rows, []string{c.Batch, c.List, string(c.Part), wall(c.SnapshotAt), wall(c.AnsweredAt), c.LastDay.String(),
 			optional(c.Submitted), optional(c.Clear), optional(c.Opposed), optional(c.Selective), optional(c.Invalid), num(c.Cited)})
@@ -124,7 +129,7 @@ func prefixed(p string, list []Count) []Count {
 }
 
 func counts(name string, part int, what string, list []Count) table {
-	t := table{name: name, part: part, columns: []string{what, "count"}, numeric: map[int]bool{1: true}}
+	t := table{name: name, part: part, columns: []string{what, "count"}, numeric: map[int]bool{1: true}, words: words(0)}
 	for _, c := range list {
 		t.rows = append(t.rows, []string{c.Name, num(c.Count)})
 	}
@@ -132,7 +137,7 @@ func counts(name string, part int, what string, list []Count) table {
 }
 
 func (r *Report) basisTables() []table {
-	t := table{name: "basis_mix", part: 3, columns: []string{"declared", "proven", "attempts"}, numeric: map[int]bool{2: true}}
+	t := table{name: "basis_mix", part: 3, columns: []string{"declared", "proven", "attempts"}, numeric: map[int]bool{2: true}, words: words(0, 1)}
 	for _, l := range r.Bases.Mix {
 		t.rows = append(t.rows, []string{l.Declared, l.Proven, num(l.Attempts)})
 	}
@@ -140,11 +145,12 @@ func (r *Report) basisTables() []table {
 }
 
 func (r *Report) oppositionTables() []table {
-	t := table{name: "oppositions", part: 4, columns: []string{"kind", "medium", "received_by", "count"}, numeric: map[int]bool{3: true}}
+	t := table{name: "oppositions", part: 4, columns: []string{"kind", "by_medium", "received_by", "count"}, numeric: map[int]bool{3: true}, words: words(0, 1)}
 	for _, l := range r.Oppositions.Lines {
 		t.rows = append(t.rows, []string{l.Kind, l.Medium, l.ReceivedBy, num(l.Count)})
 	}
-	lag := table{name: "opposition_lag", part: 4, columns: []string{"step", "count", "p50_s", "p95_s", "max_s"}, numeric: map[int]bool{1: true, 2: true, 3: true, 4: true}}
+	lag := table{name: "opposition_lag", part: 4, columns: []string{"step", "count", "p50_s", "p95_s", "max_s"}, numeric: map[int]bool{1: true, 2: true, 3: true, 4: true},
+		words: words(0), seconds: map[int]bool{2: true, 3: true, 4: true}}
 	for _, s := range []struct {
 		name string
 		s    Spread
@@ -210,17 +216,18 @@ func screenings(list []OwnSuppressions) string {
 
 func (r *Report) conductTables() []table {
 	c := &r.Conduct
-	hours := table{name: "hours", part: 6, columns: []string{"hour", "attempts"}, numeric: map[int]bool{0: true, 1: true}}
+	hours := table{name: "hours", part: 6, columns: []string{"hour", "attempts"}, numeric: map[int]bool{1: true}}
 	for h, n := range c.Hours {
 		if n > 0 {
 			hours.rows = append(hours.rows, []string{fmt.Sprintf("%02d", h), num(n)})
 		}
 	}
-	ids := table{name: "caller_ids", part: 6, columns: []string{"cli", "attempts", "findings"}, numeric: map[int]bool{1: true}}
+	ids := table{name: "caller_ids", part: 6, columns: []string{"cli", "attempts", "cli_findings"}, numeric: map[int]bool{1: true}, words: words(0)}
 	for _, i := range c.CallerIDs {
 		ids.rows = append(ids.rows, []string{orWord(i.CLI, "withheld"), num(i.Attempts), ruleCounts(i.Findings)})
 	}
-	silent := table{name: "silent_calls", part: 6, columns: []string{"answered", "silent", "ratio", "limit", "within_limit", "drop_p50_s", "drop_max_s"}, numeric: map[int]bool{0: true, 1: true, 2: true, 3: true, 5: true, 6: true}}
+	silent := table{name: "silent_calls", part: 6, columns: []string{"answered", "silent", "ratio", "limit", "within_limit", "drop_p50_s", "drop_max_s"}, numeric: map[int]bool{0: true, 1: true, 2: true, 3: true, 5: true, 6: true},
+		words: words(4), seconds: map[int]bool{5: true, 6: true}}
 	drop := spread(c.Silent.Dropped)
 	silent.rows = [][]string{{num(c.Silent.Answered), num(c.Silent.Silent), permille(c.Silent.PerMille), fmt.Sprintf("%d %%", c.Silent.LimitPercent), yes(c.Silent.Within), drop[1], drop[3]}}
 	said := counts("statements", 6, "statement", append([]Count{{"human_answered", c.Spoken}, {"with_all_statements", c.Complete}}, c.Statement...))
@@ -248,11 +255,11 @@ func (r *Report) pressureTables() []table {
 }
 
 func (r *Report) contractTables() []table {
-	weeks := table{name: "contract_weeks", part: 8, columns: []string{"week", "channel", "lawful", "without_lawful_origin"}, numeric: map[int]bool{2: true, 3: true}}
+	weeks := table{name: "contract_weeks", part: 8, columns: []string{"week", "channel", "lawful", "without_lawful_origin"}, numeric: map[int]bool{2: true, 3: true}, words: words(1)}
 	for _, w := range r.Contracts.Weeks {
 		weeks.rows = append(weeks.rows, []string{w.Week, string(w.Channel), num(w.Lawful), num(w.Without)})
 	}
-	t := table{name: "contracts", part: 8, columns: []string{"contract", "contact", "at", "channel", "origin", "brought_by", "rules", "paid", "withheld"}}
+	t := table{name: "contracts", part: 8, columns: []string{"contract", "contact", "at", "channel", "origin", "brought_by", "rules", "paid", "commissions_withheld"}, words: words(3)}
 	for _, c := range r.Contracts.Contracts {
 		t.rows = append(t.rows, []string{c.Contract, c.Contact.String(), wall(c.At), string(c.Channel), c.Origin, c.BroughtBy, strings.Join(c.Broken, ", "), strings.Join(c.Paid, ", "), strings.Join(c.Withheld, ", ")})
 	}
@@ -283,15 +290,15 @@ func findingRow(f *rules.Finding) []string {
 
 func (r *Report) findingTables() []table {
 	f := &r.Findings
-	totals := table{name: "totals", part: 9, columns: []string{"rule", "severity", "confirmed", "potential", "hindsight", "best_practice", "clause"}, numeric: map[int]bool{2: true, 3: true, 4: true, 5: true}}
+	totals := table{name: "totals", part: 9, columns: []string{"rule", "title", "severity", "confirmed", "potential", "hindsight", "best_practice", "clause"}, numeric: map[int]bool{3: true, 4: true, 5: true, 6: true}, words: words(1, 2)}
 	for _, t := range f.Totals {
-		totals.rows = append(totals.rows, []string{t.Rule, string(t.Severity), num(t.Confirmed), num(t.Potential), num(t.Hindsight), num(t.BestPractice), t.Clause})
+		totals.rows = append(totals.rows, []string{t.Rule, r.titles[t.Rule].EN, string(t.Severity), num(t.Confirmed), num(t.Potential), num(t.Hindsight), num(t.BestPractice), t.Clause})
 	}
 	days := table{name: "findings_by_day", part: 9, columns: []string{"day", "rule", "confirmed", "potential"}, numeric: map[int]bool{2: true, 3: true}}
 	for _, d := range f.ByDay {
 		days.rows = append(days.rows, []string{d.Day.String(), d.Rule, num(d.Confirmed), num(d.Potential)})
 	}
-	objects := table{name: "object_findings", part: 9, columns: findingColumns}
+	objects := table{name: "object_findings", part: 9, columns: findingColumns, words: words(2)}
 	for i := range f.Objects {
 		objects.rows = append(objects.rows, findingRow(&f.Objects[i]))
 	}
@@ -299,7 +306,7 @@ func (r *Report) findingTables() []table {
 }
 
 func found(name string, list []Found) table {
-	t := table{name: name, part: 9, columns: findingColumns}
+	t := table{name: name, part: 9, columns: findingColumns, words: words(2)}
 	for i := range list {
 		t.rows = append(t.rows, findingRow(&list[i].Finding))
 	}
@@ -307,7 +314,7 @@ func found(name string, list []Found) table {
 }
 
 func (r *Report) gapTables() []table {
-	late := table{name: "late_events", part: 10, columns: []string{"source", "day", "count", "median_lag_s", "worst_lag_s"}, numeric: map[int]bool{2: true, 3: true, 4: true}}
+	late := table{name: "late_events", part: 10, columns: []string{"source", "day", "count", "median_lag_s", "worst_lag_s"}, numeric: map[int]bool{2: true, 3: true, 4: true}, seconds: map[int]bool{3: true, 4: true}}
 	for _, l := range r.Gaps.Late {
 		late.rows = append(late.rows, []string{l.Source, l.Day.String(), num(l.Count), num(int(l.MedianMS / 1000)), num(int(l.WorstMS / 1000))})
 	}
@@ -315,11 +322,11 @@ func (r *Report) gapTables() []table {
 	for _, s := range r.Gaps.Sources {
 		missing.rows = append(missing.rows, []string{s})
 	}
-	conflicts := table{name: "conflicts", part: 10, columns: findingColumns}
+	conflicts := table{name: "conflicts", part: 10, columns: findingColumns, words: words(2)}
 	for i := range r.Gaps.Conflicts {
 		conflicts.rows = append(conflicts.rows, findingRow(&r.Gaps.Conflicts[i]))
 	}
-	fixes := table{name: "corrections", part: 10, columns: []string{"event", "target", "action", "reason", "recorded_at"}}
+	fixes := table{name: "corrections", part: 10, columns: []string{"event", "target", "action", "reason", "recorded_at"}, words: words(2)}
 	for _, c := range r.Gaps.Corrections {
 		fixes.rows = append(fixes.rows, []string{eventName(c.Event), eventName(c.Target), string(c.Action), c.Reason, c.RecordedAt.String()})
 	}
@@ -327,11 +334,11 @@ func (r *Report) gapTables() []table {
 }
 
 func (r *Report) nonFindingTables() []table {
-	clean := table{name: "rules_without_a_hit", part: 11, columns: []string{"rule"}}
+	clean := table{name: "rules_without_a_hit", part: 11, columns: []string{"rule", "title"}, words: words(1)}
 	for _, id := range r.NonFindings.Clean {
-		clean.rows = append(clean.rows, []string{id})
+		clean.rows = append(clean.rows, []string{id, r.titles[id].EN})
 	}
-	not := table{name: "rules_not_evaluated", part: 11, columns: []string{"rule", "reason"}}
+	not := table{name: "rules_not_evaluated", part: 11, columns: []string{"rule", "reason"}, words: words(1)}
 	for _, n := range r.NonFindings.NotEvaluated {
 		not.rows = append(not.rows, []string{n.Rule, n.Reason})
 	}

@@ -37,7 +37,7 @@ func writeCampaigns(w io.Writer, list inquiry.Campaigns) error {
 }
 
 func (a *app) reportCommand() *cobra.Command {
-	var controller, format, asOf, out string
+	var controller, format, lang, asOf, since, out string
 	cmd := &cobra.Command{
 		Use:   "report CAMPAIGN",
 		Short: "Build a campaign's violation report as of a ledger time",
@@ -46,14 +46,15 @@ what evidence, imputed to whom. The same ledger prefix, rule packs, parameters a
 version give the same bytes and digest.`,
 		Example: `  assenso report K-A --format html --out report.html
   assenso report K-A --controller A --format json --as-of 2026-03-12T12:00:00Z
-  assenso report K-A --format zip --out tables.zip`,
+  assenso report K-A --format pdf --lang it --out report.pdf
+  assenso report K-A --format xlsx --out tables.xlsx`,
 		Args: exactly(1, "one campaign id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			c, err := a.client()
 			if err != nil {
 				return err
 			}
-			path := "/v1/campaigns/" + url.PathEscape(args[0]) + "/report" + query("controller", controller, "format", format, "as_of", asOf)
+			path := "/v1/campaigns/" + url.PathEscape(args[0]) + "/report" + query("controller", controller, "format", format, "lang", lang, "as_of", asOf, "since", since)
 			resp, err := c.do(cmd.Context(), http.MethodGet, path, nil)
 			if err != nil {
 				return err
@@ -64,8 +65,10 @@ version give the same bytes and digest.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&controller, "controller", "", "controller of the campaign, needed when several have one of this id")
-	f.StringVar(&format, "format", "json", "json, csv (findings), zip (one CSV a table) or html")
+	f.StringVar(&format, "format", "json", "json, csv (findings), zip (one CSV a table), xlsx, html or pdf")
+	f.StringVar(&lang, "lang", "en", "of html and pdf: en or it")
 	f.StringVar(&asOf, "as-of", "", "recorded by then: RFC 3339 or LEDGER_00:12,…; default the latest")
+	f.StringVar(&since, "since", "", "as of an earlier report, RFC 3339: list only corrections recorded after it")
 	f.StringVar(&out, "out", "", "`FILE` to write; default standard output")
 	return cmd
 }
