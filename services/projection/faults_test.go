@@ -17,6 +17,7 @@ const (
 	insideUpdate                   // everything was written, then the transaction failed
 	absentAfterCommit              // the commit failed, its result is unknown: not stored
 	storedAfterCommit              // the same, but stored
+	twice                          // the change runs in vain once, then again
 )
 
 // faultyStore lets every step of every projection fail once.
@@ -57,6 +58,11 @@ func (f *faultyStore) Update(ctx context.Context, p view.Projection, from, to vi
 		return fmt.Errorf("%w: %w", view.ErrUnavailable, errInjected)
 	}
 	switch f.kind {
+	case twice:
+		if err := f.Store.Update(ctx, p, from, to, failing); !errors.Is(err, errInjected) {
+			return err
+		}
+		return f.Store.Update(ctx, p, from, to, change)
 	case beforeUpdate:
 		return fmt.Errorf("%w: %w", view.ErrUnavailable, errInjected)
 	case insideUpdate:

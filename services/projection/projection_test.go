@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
 	"github.com/assenso/assenso/events"
@@ -211,7 +212,7 @@ func TestFaultsAtEveryStep(t *testing.T) {
 	plain := openView(t)
 	follow(t, log, plain, projection.Config{})
 	want := dump(t, plain)
-	for _, kind := range []fault{beforeUpdate, insideUpdate, absentAfterCommit, storedAfterCommit} {
+	for _, kind := range []fault{beforeUpdate, insideUpdate, absentAfterCommit, storedAfterCommit, twice} {
 		store := openView(t)
 		faulty := &faultyStore{Store: store, kind: kind}
 		follow(t, log, faulty, projection.Config{MaxBatch: 20, Retry: time.Microsecond})
@@ -221,6 +222,34 @@ func TestFaultsAtEveryStep(t *testing.T) {
 		if got := dump(t, store); got != want {
 			t.Fatalf("fault %d: %s", kind, firstDifference(got, want))
 		}
+	}
+}
+
+// A change that runs twice within one update, as it does after a serialization
+// failure, stores what it learnt the first time, too: here the first calls of
+// each campaign, which no later call repeats.
+func TestChangeThatRunsTwice(t *testing.T) {
+	log := projectiontest.Chaos(6, 120)
+	plain, again := openView(t), openView(t)
+	follow(t, log, plain, projection.Config{})
+	follow(t, log, &faultyStore{Store: again, kind: twice}, projection.Config{})
+	want, err := plain.Campaigns(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := again.Campaigns(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	starts := 0
+	for i := range want {
+		starts += len(want[i].Starts)
+	}
+	if starts == 0 {
+		t.Fatal("no campaign has a first call: the case proves nothing")
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Fatalf("-once +twice\n%s", d)
 	}
 }
 

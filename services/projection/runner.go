@@ -291,7 +291,14 @@ func (r *Runner) update(ctx context.Context, from, to view.Progress, runs []Run)
 			return err
 		}
 	}
-	err := r.store.Update(ctx, r.project.Projection(), from, to, func(tx view.Tx) error { return r.project.Apply(tx, runs, to) })
+	again := false
+	err := r.store.Update(ctx, r.project.Projection(), from, to, func(tx view.Tx) error {
+		if again { // the transaction before this one came to nothing: so did what was learnt in it
+			r.project.Forget()
+		}
+		again = true
+		return r.project.Apply(tx, runs, to)
+	})
 	if errors.Is(err, view.ErrAmbiguous) {
 		if err = r.settle(ctx, from, to, err); err == nil {
 			r.project.Forget()
