@@ -56,14 +56,15 @@ func (g *Gateway) submitStream(w http.ResponseWriter, r *http.Request, wait time
 }
 
 // readChunks cuts the body into lines and submits them; a chunk is sent off
-// when it is full or when no further line has arrived yet.
+// when it is full or when no further line has arrived yet. A body of known
+// length is not written line by line, so its chunks are always filled.
 func (g *Gateway) readChunks(ctx context.Context, rc *http.ResponseController, r *http.Request, out chan<- *pending) error {
 	in := bufio.NewReaderSize(r.Body, 256<<10)
 	trace := traceparent(r.Header)
 	index := 0
 	for {
 		_ = rc.SetReadDeadline(g.deadline(g.cfg.IdleTimeout))
-		lines, err := readLines(in)
+		lines, err := readLines(in, r.ContentLength > 0)
 		if len(lines) > 0 {
 			p, stalled := g.sendPatiently(ctx, index, lines, trace)
 			index += len(lines)
@@ -86,9 +87,9 @@ func (g *Gateway) readChunks(ctx context.Context, rc *http.ResponseController, r
 }
 
 // readLines returns the lines that are there, at least one unless the body
-// ends. Empty lines are skipped. The last line needs no line feed. A line that
+// ends; with fill it waits for a whole chunk. Empty lines are skipped. The last line needs no line feed. A line that
 // is longer than a submission may be comes back cut, as a broken one.
-func readLines(in *bufio.Reader) ([][]byte, error) {
+func readLines(in *bufio.Reader, fill bool) ([][]byte, error) {
 	var lines [][]byte
 	size := 0
 	for {
@@ -100,7 +101,7 @@ func readLines(in *bufio.Reader) ([][]byte, error) {
 		if err != nil {
 			return lines, err
 		}
-		if len(lines) >= streamChunk || size >= streamBytes || (len(lines) > 0 && !lineBuffered(in)) {
+		if len(lines) >= streamChunk || size >= streamBytes || (!fill && len(lines) > 0 && !lineBuffered(in)) {
 			return lines, nil
 		}
 	}

@@ -164,7 +164,7 @@ func (p *play) run(ctx context.Context, m demo.Manifest) error {
 
 // importFile imports one file of the day through the HTTP door.
 func (p *play) importFile(ctx context.Context, f demo.File) error {
-	o := imports.Options{Path: filepath.Join(p.folder, "day", f.Name), Sink: &imports.HTTPSink{URL: p.client.base, Client: p.client.http}, InFlight: 2}
+	o := imports.Options{Path: filepath.Join(p.folder, "day", f.Name), Sink: &imports.HTTPSink{URL: p.client.base, Client: p.client.http}, InFlight: 4}
 	if f.Mapping != "" {
 		m, err := imports.ReadMapping(filepath.Join(p.folder, "day", f.Mapping))
 		if err != nil {
