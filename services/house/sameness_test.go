@@ -86,7 +86,8 @@ func rows(t must, store view.Reader) string {
 	return out.String()
 }
 
-// build makes the report of a campaign as of all that the projections applied.
+// build makes the report of a campaign as of all that the projections applied;
+// nil if the log knows no such campaign as of then.
 func build(t must, engine *rules.Engine, store view.Reader, c view.CampaignRef, workers int) *report.Report {
 	t.Helper()
 	ctx := context.Background()
@@ -105,6 +106,9 @@ func build(t must, engine *rules.Engine, store view.Reader, c view.CampaignRef, 
 		Program: "test", ZoneData: zoneData,
 	}
 	r, err := report.Build(ctx, source, report.Question{Campaign: c, AsOf: progress.Recorded(), Positions: progress.Positions()})
+	if errors.Is(err, report.ErrNoCampaign) {
+		return nil
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -276,11 +280,14 @@ func TestReportKnowsNoOrderOfDelivery(t *testing.T) {
 			rt.Fatalf("the rows differ from those of a rebuild%s", differ(got, want))
 		}
 		for _, c := range chaosCampaigns {
-			if _, err := rebuilt.Campaign(context.Background(), c); errors.Is(err, view.ErrUnknown) {
-				continue // a short history may know one campaign alone
-			}
 			want := build(rt, engine, rebuilt, c, 1)
 			got := build(rt, engine, live, c, workers)
+			if got == nil && want == nil {
+				continue // a short history may know one campaign alone
+			}
+			if got == nil || want == nil {
+				rt.Fatalf("campaign %s: only one of two reports is there", c.Campaign)
+			}
 			samePrinted(rt, got, want)
 			kept, n := stored(rt, live, c, got.Header.AsOf)
 			if n != got.Header.Attempts {
