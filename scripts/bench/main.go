@@ -27,6 +27,9 @@ type settings struct {
 	out     io.Writer
 	dir     string        // a folder on the disk to be measured, empty
 	seconds time.Duration // about how long one figure may take
+
+	attempts int    // of the campaign whose report is built
+	profile  string // file for the CPU profile of that; empty = none
 }
 
 // benchmark measures something and prints its figures.
@@ -52,6 +55,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	dir := flags.String("dir", os.TempDir(), "folder on the disk to be measured")
 	seconds := flags.Float64("seconds", 4, "about how long one figure may take")
+	attempts := flags.Int("attempts", 100_000, "attempts of the campaign whose report is built")
+	profile := flags.String("profile", "", "file for a CPU profile of the report's build")
 	flags.Usage = func() {
 		fmt.Fprintf(flags.Output(), "usage: bench [flags] [%s]\n", strings.Join(names, " | "))
 		flags.PrintDefaults()
@@ -67,21 +72,19 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		if !ok {
 			return fmt.Errorf("there is no benchmark %q", name)
 		}
-		if err := runOne(ctx, name, b, *dir, *seconds, out); err != nil {
+		if err := runOne(ctx, name, b, *dir, settings{out: out, seconds: time.Duration(*seconds * float64(time.Second)), attempts: *attempts, profile: *profile}); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return nil
 }
 
-func runOne(ctx context.Context, name string, b benchmark, dir string, seconds float64, out io.Writer) error {
-	scratch, err := os.MkdirTemp(dir, "assenso-bench-*")
-	if err != nil {
+func runOne(ctx context.Context, name string, b benchmark, dir string, s settings) (err error) {
+	if s.dir, err = os.MkdirTemp(dir, "assenso-bench-*"); err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "# %s\n", name)
-	err = b(ctx, settings{out: out, dir: scratch, seconds: time.Duration(seconds * float64(time.Second))})
-	return errors.Join(err, os.RemoveAll(scratch))
+	fmt.Fprintf(s.out, "# %s\n", name)
+	return errors.Join(b(ctx, s), os.RemoveAll(s.dir))
 }
 
 // figure prints one line: what, how much, unit.

@@ -8,14 +8,19 @@ import (
 )
 
 // Campaign is one campaign of a month, K-A of A, with the given number of
-// attempts: contacts on a bought list, consulted in the register, some with
-// consent, called one to four times, some of whom object, buy or revoke. Each
-// contact has some six events.
+// attempts: contacts on a bought list, consulted in the register, most with
+// consent, called one to four times, some of whom object, buy or revoke. Most
+// calls keep the hours and were asked of the gate; a few in a hundred break
+// something.
 func Campaign(seed uint64, attempts int) *Log {
 	const controller, campaign = "A", "K-A"
 	rnd := rand.New(rand.NewPCG(seed, 3))
 	b := newBuilder(dayStart - 2*day)
 	b.reference(controller, campaign, []string{"L-" + controller}, dayStart-2*day)
+	for i := range 40 {
+		b.put(envelope(fmt.Sprintf("cert-%d", i), "crm."+controller, "agent.certified", controller, "", dayStart-2*day,
+			map[string]any{"agent": fmt.Sprintf("agent-%d", i), "from": "2026-01-01"}), events.ContactKey{})
+	}
 	for n, i := 0, 0; n < attempts; i++ {
 		k := key(i)
 		id := func(what string) string { return fmt.Sprintf("%s-%07d", what, i) }
@@ -31,16 +36,42 @@ func Campaign(seed uint64, attempts int) *Log {
 		if rnd.IntN(10) > 0 {
 			b.at(at+90*minute).grant(rnd, id("grant"), controller, at+90*minute, k)
 		}
-		// Days 0 to 11 after the consultation, 08:00 to 20:00 in Rome.
 		calls := min(1+rnd.IntN(4), attempts-n)
 		for c := range calls {
-			at = dayStart + events.Instant(c*3+rnd.IntN(3))*day + events.Instant(rnd.IntN(12*3600))*second
-			b.at(at+5*minute).call(rnd, fmt.Sprintf("call-%07d-%d", i, c), controller, campaign, at, k)
+			at = b.attempt(rnd, fmt.Sprintf("%07d-%d", i, c), controller, campaign, c, k)
 		}
 		n += calls
 		b.after(rnd, i, controller, at+6*minute, k)
 	}
 	return b.log
+}
+
+// attempt is the n-th call to a contact and, for all but a few, the gate's
+// answer before it, on a working day between 10:00 and 18:00 in Rome, but for a
+// few. It returns when it was dialled.
+func (b *builder) attempt(rnd *rand.Rand, id, controller, campaign string, n int, k events.ContactKey) events.Instant {
+	workdays := []events.Instant{0, 1, 4, 5, 6, 7, 8, 11} // from Thursday
+	at := dayStart + workdays[n*2+rnd.IntN(2)]*day + 2*60*minute + events.Instant(rnd.IntN(8*3600))*second
+	if rnd.IntN(50) == 0 {
+		at += 5 * 60 * minute
+	}
+	dispositions := []string{"no_answer", "no_answer", "no_answer", "busy", "voicemail", "not_interested", "sale", "callback_agreed"}
+	data := map[string]any{"line": "mobile", "dialled_at": at.String(), "purpose": "marketing", "channel": "operator_call", "processor": "P1", "cli": "+390844100100",
+		"mode": "preview", "agent": fmt.Sprintf("agent-%d", rnd.IntN(40)), "basis": "consent", "batch": "B-" + campaign, "disposition": dispositions[rnd.IntN(len(dispositions))]}
+	if rnd.IntN(50) > 0 {
+		data["decision"] = "dec-" + id
+		asked := at - 2*second
+		b.at(asked).put(envelope("dec-"+id, "gate", "decision.issued", controller, campaign, asked, map[string]any{"line": "mobile", "attempt": "call-" + id, "verdict": "allow",
+			"reasons": []any{}, "pack": "it/2026-07", "positions": map[string]any{"LEDGER_00": 812, "LEDGER_REF": 41}, "expires_at": (asked + 10*minute).String()}), k)
+	}
+	end := at
+	if d := data["disposition"]; d != "no_answer" && d != "busy" {
+		end = at + 90*second
+		data["answered_at"], data["agent_connected_at"], data["released_at"] = (at + 9*second).String(), (at + 10*second).String(), end.String()
+		data["statements"] = []string{"identity", "purpose", "origin", "rights", "notice"}
+	}
+	b.at(end+20*second).put(envelope("call-"+id, "dialer.p1.example", "call.concluded", controller, campaign, end, data), k)
+	return at
 }
 
 // after is what may follow the last call to a contact.
