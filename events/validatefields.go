@@ -139,7 +139,7 @@ func (v *validation) check(f *Field, path string, raw any) any {
 	case KindInt:
 		v.checkInt(f, path, raw)
 	case KindCLI, KindNumber:
-		v.checkCLI(f, path, raw)
+		v.checkCLI(path, raw)
 	case KindScope:
 		v.checkScope(f, path, raw)
 	case KindEnums, KindStrings, KindNumbers, KindNames, KindCountries, KindObjects:
@@ -215,7 +215,7 @@ func (v *validation) checkInt(f *Field, path string, raw any) {
 	}
 }
 
-func (v *validation) checkCLI(f *Field, path string, raw any) {
+func (v *validation) checkCLI(path string, raw any) {
 	s, ok := raw.(string)
 	if !ok {
 		v.fault("field_type", path, "send a string")

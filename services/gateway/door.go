@@ -37,7 +37,6 @@ type door struct {
 	rejects   Rejects
 	normalise events.Normaliser
 	clock     func() events.Instant
-	wait      time.Duration
 	waves     *waves
 	log       *zap.Logger
 }

@@ -39,7 +39,6 @@ func date(t testing.TB, s string) events.Date {
 // stage is one world under test.
 type stage struct {
 	t       testing.TB
-	maker   factory
 	facts   []*contact.Fact
 	attempt Attempt
 	asOf    events.Instant

@@ -23,10 +23,7 @@ func codeInForce(day events.Date) func(*contact.Fact) bool {
 
 // byCode turns a hit of the Code into a recommendation for a controller that
 // does not adhere: no gate effect.
-func (e *evaluation) byCode(h hit, ok bool) (hit, bool) {
-	if !ok {
-		return hit{}, false
-	}
+func (e *evaluation) byCode(h hit) (hit, bool) {
 	e.refs = e.look(e.refs[:0], refKey{refAdherence, e.a.Controller, ""})
 	if !slices.ContainsFunc(e.refs, codeInForce(e.day)) {
 		h.effect = ""
@@ -85,11 +82,11 @@ func hoursOf(kind dayKind) func(*evaluation) (hit, bool) {
 			if e.clockAhead() {
 				h.kind = events.KindPotential
 			}
-			return e.byCode(h, true)
+			return e.byCode(h)
 		}
 		if o := e.a.Outcome; o != nil && o.AnsweredAt != 0 {
 			if k, outside := e.pack.outsideHours(o.AnsweredAt); outside && k == kind {
-				return e.byCode(hit{kind: events.KindPotential, evidence: e.clockEvidence(o.AnsweredAt).say("tested", "answered_at").done()}, true)
+				return e.byCode(hit{kind: events.KindPotential, evidence: e.clockEvidence(o.AnsweredAt).say("tested", "answered_at").done()})
 			}
 		}
 		return hit{}, false
@@ -127,7 +124,7 @@ func cdc04(e *evaluation) (hit, bool) {
 	if n < e.pack.FrequencyMax {
 		return hit{}, false
 	}
-	return e.byCode(warn(ev), true)
+	return e.byCode(warn(ev))
 }
 
 func cdc05(e *evaluation) (hit, bool) {
@@ -148,7 +145,7 @@ func cdc05(e *evaluation) (hit, bool) {
 	if !notice {
 		ev.say("missing", "notice")
 	}
-	return e.byCode(block(ev), true)
+	return e.byCode(block(ev))
 }
 
 // scriptReady: a script of K that A's processor has acknowledged.
@@ -201,5 +198,5 @@ func cdc06(e *evaluation) (hit, bool) {
 	if len(ev.Details) == 0 {
 		return hit{}, false
 	}
-	return e.byCode(finding(ev), true)
+	return e.byCode(finding(ev))
 }

@@ -69,7 +69,8 @@ type appointment struct {
 // appointments lists those of a controller as of a day: valid within [from,
 // to] and not dismissed before; an appointment from a day after the dismissal
 // is a new one.
-func (g *glance) appointments(dst []appointment, controller string, day events.Date) []appointment {
+func (g *glance) appointments(controller string, day events.Date) []appointment {
+	var list []appointment
 	facts := g.look(nil, refKey{refProcessor, controller, ""})
 	for _, f := range facts {
 		a, ok := f.Data.(*events.ProcessorAppointed)
@@ -82,9 +83,9 @@ func (g *glance) appointments(dst []appointment, controller string, day events.D
 				valid = false
 			}
 		}
-		dst = append(dst, appointment{f, a, valid})
+		list = append(list, appointment{f, a, valid})
 	}
-	return dst
+	return list
 }
 
 // appointed reports whether a chain of valid appointments leads from the
@@ -108,7 +109,7 @@ func lst03(e *evaluation) (hit, bool) {
 	if e.a.Processor == e.a.Controller {
 		return hit{}, false
 	}
-	list := e.appointments(nil, e.a.Controller, e.day)
+	list := e.appointments(e.a.Controller, e.day)
 	if appointed(list, e.a.Controller, e.a.Processor, nil) {
 		return hit{}, false
 	}
@@ -126,7 +127,7 @@ func lst04(e *evaluation) (hit, bool) {
 		return hit{}, false
 	}
 	ev, any := new(evidence).say("processor", e.a.Processor), false
-	for _, a := range e.appointments(nil, e.a.Controller, e.day) {
+	for _, a := range e.appointments(e.a.Controller, e.day) {
 		if a.data.Processor != e.a.Processor {
 			continue
 		}
@@ -147,7 +148,7 @@ func lst05(e *evaluation) (hit, bool) {
 		return hit{}, false
 	}
 	ev := new(evidence).say("agent_country", e.a.AgentCountry).say("processor", e.a.Processor)
-	for _, a := range e.appointments(nil, e.a.Controller, e.day) {
+	for _, a := range e.appointments(e.a.Controller, e.day) {
 		if !a.valid || a.data.Processor != e.a.Processor {
 			continue
 		}

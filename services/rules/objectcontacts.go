@@ -209,7 +209,7 @@ func (o *objects) withoutOrigin(h *contact.History, c *contact.Contract, origin 
 			ev.say("origin_broke", "IT-CDC-13")
 		}
 	}
-	if by := d.BroughtBy; by != "" && by != c.Controller && !appointed(o.appointments(nil, c.Controller, day), c.Controller, by, nil) {
+	if by := d.BroughtBy; by != "" && by != c.Controller && !appointed(o.appointments(c.Controller, day), c.Controller, by, nil) {
 		ev.say("not_appointed", by)
 	}
 	if len(ev.Details) == 0 {

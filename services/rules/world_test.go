@@ -68,7 +68,7 @@ func clocks(t *rapid.T) (time, received, recorded events.Instant) {
 	if rapid.IntRange(0, 2).Draw(t, "past") > 0 {
 		time -= 30 * day
 	}
-	received, recorded = time, time
+	received = time
 	if rapid.IntRange(0, 3).Draw(t, "late") == 0 {
 		received = moment(t, "received")
 		received = max(received, time)

@@ -126,7 +126,7 @@ var followCases = []testCase{
 		}
 	}},
 	{"a hole gives ErrGone for ever, after what lies before it", func(t *testing.T, in Instance, _ *Clock) {
-		fill(t, in.Log, 0, 20)
+		fill(t, in.Log, 20)
 		in.Head(ledger.Partition(0), 11)
 		f := follow(t, in.Log, nil)
 		for range 2 {

@@ -30,7 +30,7 @@ var readCases = []testCase{
 		}
 	}},
 	{"read returns up to limit records in order", func(t *testing.T, in Instance, _ *Clock) {
-		fill(t, in.Log, 0, 2500)
+		fill(t, in.Log, 2500)
 		for _, c := range []struct {
 			from  ledger.Sequence
 			limit int
@@ -51,7 +51,7 @@ var readCases = []testCase{
 		}
 	}},
 	{"bodies belong to the caller", func(t *testing.T, in Instance, _ *Clock) {
-		fill(t, in.Log, 0, 3)
+		fill(t, in.Log, 3)
 		before := All(t, in.Log)
 		for _, r := range All(t, in.Log)[ledger.Partition(0)] {
 			clear(r.Body)
@@ -61,7 +61,7 @@ var readCases = []testCase{
 		}
 	}},
 	{"a missing position gives ErrGone", func(t *testing.T, in Instance, _ *Clock) {
-		fill(t, in.Log, 0, 50)
+		fill(t, in.Log, 50)
 		in.Head(ledger.Partition(0), 21)
 		for _, c := range []struct {
 			from  ledger.Sequence
@@ -79,7 +79,7 @@ var readCases = []testCase{
 		}
 	}},
 	{"reading ends with its context", func(t *testing.T, in Instance, _ *Clock) {
-		fill(t, in.Log, 0, 3)
+		fill(t, in.Log, 3)
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if _, err := in.Log.Read(ctx, ledger.Partition(0), 1, 1); !errors.Is(err, context.Canceled) {
@@ -104,12 +104,12 @@ var readCases = []testCase{
 	}},
 }
 
-// fill appends n small entries to one partition.
-func fill(t *testing.T, log ledger.Ledger, p, n int) {
+// fill appends n small entries to the first partition.
+func fill(t *testing.T, log ledger.Ledger, n int) {
 	t.Helper()
 	list := make([]ledger.Entry, n)
 	for i := range list {
-		list[i] = Entry(p, i, 150)
+		list[i] = Entry(0, i, 150)
 	}
 	Append(t, log, list...)
 }
