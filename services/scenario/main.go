@@ -27,6 +27,7 @@ const (
 type Pipeline func(ctx context.Context, shuffle *uint64) (Player, error)
 
 const usage = `usage: assenso scenario run FILE… [--json] [--as-of TIME] [--shuffle SEED] [--pipeline]
+       assenso scenario explain ID FILE…
 
 Plays scenario files and compares with their expectations. Exit code: 0 all met,
 1 some not met, 2 a file is unreadable or ill-formed.
@@ -47,6 +48,9 @@ type options struct {
 // Main is the command `scenario`: args is what follows that word. It returns
 // the exit code. pipeline may be nil where there is none.
 func Main(ctx context.Context, args []string, stdout, stderr io.Writer, engine *rules.Engine, pipeline Pipeline) int {
+	if len(args) > 0 && args[0] == "explain" {
+		return explain(ctx, args[1:], stdout, stderr, engine)
+	}
 	if len(args) == 0 || args[0] != "run" {
 		fmt.Fprintln(stderr, usage)
 		return ExitUnusable

@@ -14,8 +14,8 @@ import (
 // format of the command as of the files.
 func (a *app) scenarioCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "scenario run FILE…",
-		Short: "Play scenario files and compare with what they expect",
+		Use:   "scenario run FILE… | scenario explain ID FILE…",
+		Short: "Play scenario files and compare with what they expect, or explain one",
 		Long: `Play scenario files (schemas/scenarios/README.md) against the pure functions, or with
 --pipeline through the running system with a simulated clock.
 
@@ -24,10 +24,14 @@ func (a *app) scenarioCommand() *cobra.Command {
   --shuffle SEED   play the events in a random order; the results must not change
   --pipeline       through intake, recorders, ledger and projections
 
+"explain" prints of one scenario the timeline, the state of the contact, and each rule's
+verdict at the gate and in the report, and why.
+
 Exits with 1 if any scenario failed, with 2 if a file is unreadable or ill-formed.`,
 		Example: `  assenso scenario run schemas/scenarios/*.yaml
   assenso scenario run consent.yaml --json --shuffle 7
-  assenso scenario run consent.yaml --pipeline`,
+  assenso scenario run consent.yaml --pipeline
+  assenso scenario explain T06 schemas/scenarios/*.yaml`,
 		DisableFlagParsing: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if slices.Contains(args, "--help") || slices.Contains(args, "-h") {
