@@ -203,7 +203,9 @@ func TestAStreamIsAnsweredLineByLineWhileItIsSent(t *testing.T) {
 			t.Errorf("line %d: %s", i, in.Bytes())
 		}
 	}
-	pw.Close()
+	if err := pw.Close(); err != nil {
+		t.Fatal(err)
+	}
 	if in.Scan() {
 		t.Errorf("an answer to nothing: %s", in.Bytes())
 	}

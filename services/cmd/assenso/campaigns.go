@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -84,16 +85,12 @@ func writeOut(stdout io.Writer, path string, in io.Reader) error {
 	if err != nil {
 		return usage(fmt.Errorf("write report: %w", err))
 	}
-	defer os.Remove(f.Name()) // gone already after the rename
-	if _, err := io.Copy(f, in); err != nil {
-		f.Close()
-		return fmt.Errorf("write report: %w", err)
+	_, err = io.Copy(f, in)
+	if err = errors.Join(err, f.Close()); err == nil {
+		err = os.Rename(f.Name(), path)
 	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return fmt.Errorf("write report: %w", err)
+	if err != nil {
+		return fmt.Errorf("write report: %w", errors.Join(err, os.Remove(f.Name())))
 	}
 	return nil
 }
