@@ -79,23 +79,23 @@ func (p *paper) frame() {
 	p.pdf.AliasNbPages("{nb}")
 	p.pdf.SetHeaderFunc(func() {
 		p.ink(90, 90, 90)
-		p.line(fontText, "", 8, sideMargin, 9, textWidth, 4, "L", p.Title+" "+p.Campaign+" · "+p.Controller)
-		p.line(fontText, "", 8, sideMargin, 9, textWidth, 4, "R", p.labels.of("as_of")+" "+p.AsOf)
+		p.line(fontText, "", 8, 9, 4, "L", p.Title+" "+p.Campaign+" · "+p.Controller)
+		p.line(fontText, "", 8, 9, 4, "R", p.labels.of("as_of")+" "+p.AsOf)
 		p.pdf.SetDrawColor(207, 214, 221)
 		p.pdf.Line(sideMargin, 14, paperWidth-sideMargin, 14)
 		p.y = topMargin
 	})
 	p.pdf.SetFooterFunc(func() {
 		p.ink(90, 90, 90)
-		p.line(fontMono, "", 7, sideMargin, paperHeight-11, textWidth, 4, "L", "SHA-256 "+p.Digest)
-		p.line(fontText, "", 8, sideMargin, paperHeight-11, textWidth, 4, "R", fmt.Sprintf("%s %d %s {nb}", p.labels.of("page"), p.pdf.PageNo(), p.labels.of("of_pages")))
+		p.line(fontMono, "", 7, paperHeight-11, 4, "L", "SHA-256 "+p.Digest)
+		p.line(fontText, "", 8, paperHeight-11, 4, "R", fmt.Sprintf("%s %d %s {nb}", p.labels.of("page"), p.pdf.PageNo(), p.labels.of("of_pages")))
 	})
 }
 
 func (p *paper) print() error {
 	p.pdf.AddPage()
 	p.ink(27, 31, 36)
-	p.line(fontText, "B", 20, sideMargin, p.y, textWidth, 10, "L", p.Title+" "+p.Campaign)
+	p.line(fontText, "B", 20, p.y, 10, "L", p.Title+" "+p.Campaign)
 	p.y += 11
 	p.paragraph(10, p.Controller+" · "+p.labels.of("as_of")+" "+p.AsOf)
 	p.paragraph(8.5, p.Kinds)
@@ -120,7 +120,7 @@ func (p *paper) part(i int, part *pagePart) error {
 	p.room(least)
 	p.pdf.Bookmark(part.Title, 0, p.y)
 	p.ink(27, 31, 36)
-	p.line(fontText, "B", 13, sideMargin, p.y, textWidth, 7, "L", part.Title)
+	p.line(fontText, "B", 13, p.y, 7, "L", part.Title)
 	p.y += 7.5
 	p.pdf.SetDrawColor(27, 79, 114)
 	p.pdf.SetLineWidth(0.5)
@@ -169,7 +169,7 @@ func onPaper(c *chart) (width, height float64) {
 
 func (p *paper) heading(text string) {
 	p.ink(27, 31, 36)
-	p.line(fontText, "B", 9.5, sideMargin, p.y+1, textWidth, 5, "L", capital(text))
+	p.line(fontText, "B", 9.5, p.y+1, 5, "L", capital(text))
 	p.y += 6.5
 }
 
@@ -183,10 +183,10 @@ func (p *paper) room(height float64) {
 func (p *paper) ink(r, g, b int) { p.pdf.SetTextColor(r, g, b) }
 
 // line prints one line that is known to fit.
-func (p *paper) line(family, style string, size, x, y, w, h float64, align, text string) {
+func (p *paper) line(family, style string, size, y, h float64, align, text string) {
 	p.pdf.SetFont(family, style, size)
-	p.pdf.SetXY(x, y)
-	p.pdf.CellFormat(w, h, printable(text), "", 0, align, false, 0, "")
+	p.pdf.SetXY(sideMargin, y)
+	p.pdf.CellFormat(textWidth, h, printable(text), "", 0, align, false, 0, "")
 }
 
 // paragraph prints a text over the whole width.
@@ -195,7 +195,7 @@ func (p *paper) paragraph(size float64, text string) {
 	p.pdf.SetFont(fontText, "", size)
 	for _, l := range p.wrap(text, textWidth) {
 		p.room(size * 0.5)
-		p.line(fontText, "", size, sideMargin, p.y, textWidth, size*0.5, "L", l)
+		p.line(fontText, "", size, p.y, size*0.5, "L", l)
 		p.y += size * 0.5
 	}
 	p.y += 1.5
