@@ -86,7 +86,7 @@ func writeDecision(w io.Writer, d inquiry.Decision) error {
 	fmt.Fprintf(&b, "%s  contact %s at %s\n", d.Verdict, d.Contact, d.At)
 	for _, r := range d.Reasons {
 		fmt.Fprintf(&b, "  %-5s %-10s %s", r.Effect, r.Rule, r.Sentence)
-		if r.Clause != "" {
+		if !strings.Contains(r.Sentence, r.Clause) {
 			fmt.Fprintf(&b, " (%s)", r.Clause)
 		}
 		b.WriteByte('\n')
