@@ -386,7 +386,7 @@ func (t *transaction) Events(places []view.Variant) ([]view.Event, error) {
 
 // Disputed implements view.Tx.
 func (t *transaction) Disputed(asOf view.Positions) ([]view.Event, error) {
-	out, err := t.reading().linked(events.ContactKey{}, asOf)
+	out, err := t.reading().disputed(asOf)
 	return out, failed("read disputed events", err)
 }
 
@@ -395,7 +395,7 @@ func (s *Store) Disputed(ctx context.Context, asOf view.Positions) ([]view.Event
 	var out []view.Event
 	err := s.within(ctx, "read disputed events", func(r *reading) error {
 		var err error
-		out, err = r.linked(events.ContactKey{}, asOf)
+		out, err = r.disputed(asOf)
 		return err
 	})
 	return out, err

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	historyQuery  = `SELECT sequence, record FROM event WHERE contact = ? ORDER BY sequence`
-	linksQuery    = `SELECT e.contact, e.sequence, e.record FROM link l JOIN event e ON e.contact = l.owner AND e.sequence = l.sequence WHERE l.contact = ? ORDER BY l.stream, l.sequence`
+	historyQuery  = `SELECT contact, contact, sequence, record FROM event WHERE contact IN (VALUES `
+	linksQuery    = `SELECT l.contact, e.contact, e.sequence, e.record FROM link l JOIN event e ON e.contact = l.owner AND e.sequence = l.sequence WHERE l.contact IN (VALUES `
 	oneEventQuery = `SELECT record FROM event WHERE contact = ? AND sequence = ?`
 )
 
@@ -173,52 +173,76 @@ func owns(h *view.History) bool {
 
 // Histories implements view.Tx.
 func (t *transaction) Histories(contacts []events.ContactKey, asOf view.Positions) (map[events.ContactKey]view.History, error) {
+	found, err := t.reading().histories(contacts, asOf)
+	if err != nil {
+		return nil, failed("read histories", err)
+	}
 	out := make(map[events.ContactKey]view.History, len(contacts))
-	for _, c := range contacts {
-		h, err := t.reading().history(c, asOf)
-		if err != nil {
-			return nil, failed("read histories", err)
-		}
+	for _, h := range found {
 		if len(h.Events) > 0 {
-			out[c] = h
+			out[h.Contact] = h
 		}
 	}
 	return out, nil
 }
 
 func (r *reading) history(contact events.ContactKey, asOf view.Positions) (view.History, error) {
-	h := view.History{Contact: contact}
-	found, err := r.tx.StmtContext(r.ctx, r.ask.history).QueryContext(r.ctx, contact[:])
-	err = drain(found, err, func(row *sql.Rows) error {
-		var raw sql.RawBytes
-		e := view.Event{Contact: contact}
-		if err := row.Scan(&e.Sequence, &raw); err != nil {
-			return err
-		}
-		if err := readRecord(raw, r.streams, &e); err != nil {
-			return err
-		}
-		if asOf.Covers(e.Stream, e.Sequence) {
-			h.Events = append(h.Events, e)
-		}
-		return nil
-	})
+	found, err := r.histories([]events.ContactKey{contact}, asOf)
 	if err != nil {
-		return h, err
+		return view.History{}, err
 	}
-	linked, err := r.linked(contact, asOf)
-	h.Events = append(h.Events, linked...)
-	return h, err
+	return found[0], nil
 }
 
-// linked reads the events that lie elsewhere and bear on the contact.
-func (r *reading) linked(contact events.ContactKey, asOf view.Positions) ([]view.Event, error) {
-	var out []view.Event
-	found, err := r.tx.StmtContext(r.ctx, r.ask.links).QueryContext(r.ctx, contact[:])
-	err = drain(found, err, func(row *sql.Rows) error {
-		var owner, raw sql.RawBytes
+// histories reads many contacts, in their order, those without events too.
+func (r *reading) histories(contacts []events.ContactKey, asOf view.Positions) ([]view.History, error) {
+	out := make([]view.History, len(contacts))
+	at := make(map[events.ContactKey]int, len(contacts))
+	for i, c := range contacts {
+		out[i].Contact, at[c] = c, i
+	}
+	err := r.bearing(&r.ask.history, contacts, asOf, func(c events.ContactKey, e view.Event) {
+		out[at[c]].Events = append(out[at[c]].Events, e)
+	})
+	if err != nil {
+		return nil, err
+	}
+	elsewhere, err := r.linked(contacts, asOf)
+	for i := range out {
+		out[i].Events = append(out[i].Events, elsewhere[out[i].Contact]...)
+	}
+	return out, err
+}
+
+// linked reads the events that lie elsewhere and bear on the contacts.
+func (r *reading) linked(contacts []events.ContactKey, asOf view.Positions) (map[events.ContactKey][]view.Event, error) {
+	out := map[events.ContactKey][]view.Event{}
+	err := r.bearing(&r.ask.links, contacts, asOf, func(c events.ContactKey, e view.Event) { out[c] = append(out[c], e) })
+	for _, list := range out {
+		slices.SortFunc(list, func(a, b view.Event) int {
+			return cmp.Or(cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Sequence, b.Sequence))
+		})
+	}
+	return out, err
+}
+
+// disputed reads what bears on the reference stream.
+func (r *reading) disputed(asOf view.Positions) ([]view.Event, error) {
+	found, err := r.linked([]events.ContactKey{{}}, asOf)
+	return found[events.ContactKey{}], err
+}
+
+// bearing hands every event that a look-up finds to take, with the contact that
+// it was found for.
+func (r *reading) bearing(look *rows, contacts []events.ContactKey, asOf view.Positions, take func(events.ContactKey, view.Event)) error {
+	args := make([]any, len(contacts))
+	for i := range contacts {
+		args[i] = contacts[i][:]
+	}
+	return look.look(r.ctx, r.tx, args, func(row *sql.Rows) error {
+		var contact, owner, raw sql.RawBytes
 		var e view.Event
-		if err := row.Scan(&owner, &e.Sequence, &raw); err != nil {
+		if err := row.Scan(&contact, &owner, &e.Sequence, &raw); err != nil {
 			return err
 		}
 		e.Contact = events.ContactKey(owner)
@@ -226,14 +250,10 @@ func (r *reading) linked(contact events.ContactKey, asOf view.Positions) ([]view
 			return err
 		}
 		if asOf.Covers(e.Stream, e.Sequence) {
-			out = append(out, e)
+			take(events.ContactKey(contact), e)
 		}
 		return nil
 	})
-	slices.SortFunc(out, func(a, b view.Event) int {
-		return cmp.Or(cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Sequence, b.Sequence))
-	})
-	return out, err
 }
 
 // References implements view.Reader.

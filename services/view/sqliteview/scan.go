@@ -28,15 +28,15 @@ func (s *Store) Scan(ctx context.Context, sel view.Selection, asOf view.Position
 				return err
 			}
 			after = bytes.Clone(page[len(page)-1][:])
-			for _, contact := range page {
-				h, err := r.history(contact, asOf)
-				if err != nil {
-					return err
-				}
-				if !owns(&h) {
+			found, err := r.histories(page, asOf)
+			if err != nil {
+				return err
+			}
+			for i := range found {
+				if !owns(&found[i]) {
 					continue
 				}
-				if err := yield(h); err != nil {
+				if err := yield(found[i]); err != nil {
 					return &yielded{err}
 				}
 			}

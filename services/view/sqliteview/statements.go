@@ -19,8 +19,9 @@ type rows struct {
 // lookups are what the writer and the readers ask, each on connections of
 // their own.
 type lookups struct {
-	identity, variant        rows
-	history, links, oneEvent *sql.Stmt
+	identity, variant rows
+	history, links    rows // by contact
+	oneEvent          *sql.Stmt
 }
 
 // statements are the writer's hot ones; the rest is prepared where it is used.
@@ -61,14 +62,11 @@ func (l *lookups) prepare(ctx context.Context, db *sql.DB) error {
 	err := prepareBulk(ctx, db, []bulk{
 		{&l.identity, 1, "SELECT identity, place FROM identity WHERE identity IN (VALUES ", ")"},
 		{&l.variant, 1, "SELECT identity, place FROM variant WHERE identity IN (VALUES ", ")"},
+		{&l.history, 1, historyQuery, ") ORDER BY contact, sequence"},
+		{&l.links, 1, linksQuery, ")"},
 	})
-	for _, p := range []struct {
-		into **sql.Stmt
-		text string
-	}{{&l.history, historyQuery}, {&l.links, linksQuery}, {&l.oneEvent, oneEventQuery}} {
-		if err == nil {
-			*p.into, err = db.PrepareContext(ctx, p.text)
-		}
+	if err == nil {
+		l.oneEvent, err = db.PrepareContext(ctx, oneEventQuery)
 	}
 	return failed("prepare view statements", err)
 }
