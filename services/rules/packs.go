@@ -51,13 +51,27 @@ func (e *PackError) Error() string {
 // LoadPacks reads parameters.yaml, calendar.yaml and catalogue.yaml from the
 // root of files and checks them; every error is a PackError, all of one file
 // are joined. A program must not start with a pack that does not load.
-func LoadPacks(files fs.FS) (*Packs, error) {
+func LoadPacks(files fs.FS) (*Packs, error) { return load(files, nil) }
+
+// Draft is a parameters file that is laid over a pack: each parameter that it
+// names has the draft's dated values instead of the pack's.
+type Draft struct {
+	// Name stands for the file in errors.
+	Name string
+	Text []byte
+}
+
+// LoadDraft reads the packs of files with a draft laid over them. Errors are
+// those of LoadPacks; what is wrong with the draft bears its name and line.
+func LoadDraft(files fs.FS, d Draft) (*Packs, error) { return load(files, &d) }
+
+func load(files fs.FS, draft *Draft) (*Packs, error) {
 	cal, err := loadCalendar(files)
 	if err != nil {
 		return nil, err
 	}
 	p := &Packs{byID: map[string]*Rule{}}
-	if err := p.loadParameters(files, cal); err != nil {
+	if err := p.loadParameters(files, cal, draft); err != nil {
 		return nil, err
 	}
 	if p.catalogue, err = loadCatalogue(files); err != nil {
@@ -134,6 +148,10 @@ func readYAML(files fs.FS, name string, into any) error {
 	if err != nil {
 		return &PackError{File: name, Reason: "cannot be read: " + err.Error()}
 	}
+	return decodeYAML(name, b, into)
+}
+
+func decodeYAML(name string, b []byte, into any) error {
 	if err := yaml.UnmarshalWithOptions(b, into, yaml.Strict()); err != nil {
 		line := 0
 		var y yaml.Error
@@ -146,27 +164,44 @@ func readYAML(files fs.FS, name string, into any) error {
 	return nil
 }
 
-func (p *Packs) loadParameters(files fs.FS, cal *calendar) error {
+// parametersFile is the form of parameters.yaml and of a draft.
+type parametersFile struct {
+	Pack       string                           `yaml:"pack"`
+	Parameters map[string][]located[datedValue] `yaml:"parameters"`
+}
+
+func (p *Packs) loadParameters(files fs.FS, cal *calendar, draft *Draft) error {
 	const name = "parameters.yaml"
-	var file struct {
-		Pack       string                           `yaml:"pack"`
-		Parameters map[string][]located[datedValue] `yaml:"parameters"`
-	}
+	var file, over parametersFile
 	if err := readYAML(files, name, &file); err != nil {
 		return err
 	}
+	if draft != nil {
+		if err := decodeYAML(draft.Name, draft.Text, &over); err != nil {
+			return err
+		}
+		if len(over.Parameters) == 0 {
+			return &PackError{File: draft.Name, Reason: "parameters: none is named; write those that are to change"}
+		}
+		maps.Copy(file.Parameters, over.Parameters)
+		file.Pack = cmp.Or(over.Pack, file.Pack+"-draft")
+	}
 	var errs []error
-	fail := func(line int, format string, args ...any) {
-		errs = append(errs, &PackError{name, line, fmt.Sprintf(format, args...)})
+	fail := func(param string, line int, format string, args ...any) {
+		where := name
+		if _, ok := over.Parameters[param]; ok {
+			where = draft.Name
+		}
+		errs = append(errs, &PackError{where, line, fmt.Sprintf(format, args...)})
 	}
 	if file.Pack == "" {
-		fail(0, "pack: name missing")
+		fail("", 0, "pack: name missing")
 	}
 	days := map[events.Date]bool{0: true}
 	for _, param := range slices.Sorted(maps.Keys(file.Parameters)) {
 		values := file.Parameters[param]
 		if parameterTable[param] == nil {
-			fail(firstLine(values), "%s: no such parameter", param)
+			fail(param, firstLine(values), "%s: no such parameter", param)
 			continue
 		}
 		for _, v := range p.checkDates(param, values, fail) {
@@ -179,7 +214,7 @@ func (p *Packs) loadParameters(files fs.FS, cal *calendar) error {
 	}
 	for param := range parameterTable {
 		if len(file.Parameters[param]) == 0 {
-			fail(0, "%s: parameter missing", param)
+			fail(param, 0, "%s: parameter missing", param)
 		}
 	}
 	if len(errs) > 0 {
@@ -203,7 +238,7 @@ func firstLine(values []located[datedValue]) int {
 }
 
 // checkDates checks the values of one parameter and returns them read.
-func (p *Packs) checkDates(param string, values []located[datedValue], fail func(int, string, ...any)) []Parameter {
+func (p *Packs) checkDates(param string, values []located[datedValue], fail func(string, int, string, ...any)) []Parameter {
 	var out []Parameter
 	next := events.Date(0)
 	for i, v := range values {
@@ -217,20 +252,20 @@ func (p *Packs) checkDates(param string, values []located[datedValue], fail func
 		}
 		switch {
 		case err != nil || err2 != nil:
-			fail(v.Line, `%s: from and to must be quoted dates "YYYY-MM-DD"`, param)
+			fail(param, v.Line, `%s: from and to must be quoted dates "YYYY-MM-DD"`, param)
 		case d.From != next:
-			fail(v.Line, "%s: must begin where the value before it ends (%s)", param, orEver(next))
+			fail(param, v.Line, "%s: must begin where the value before it ends (%s)", param, orEver(next))
 		case d.To != 0 && d.To < d.From:
-			fail(v.Line, "%s: to lies before from", param)
+			fail(param, v.Line, "%s: to lies before from", param)
 		case (d.To == 0) != (i == len(values)-1):
-			fail(v.Line, "%s: exactly the last value has no end", param)
+			fail(param, v.Line, "%s: exactly the last value has no end", param)
 		case !slices.Contains(tags, d.Tag):
-			fail(v.Line, "%s: tag must be one of V, P, U, contested, policy", param)
+			fail(param, v.Line, "%s: tag must be one of V, P, U, contested, policy", param)
 		case d.Source == "":
-			fail(v.Line, "%s: source missing", param)
+			fail(param, v.Line, "%s: source missing", param)
 		}
 		if err := new(Pack).set(param, v.Value.Value); err != nil {
-			fail(v.Line, "%s: value: %v", param, err)
+			fail(param, v.Line, "%s: value: %v", param, err)
 		}
 		next = d.To + 1
 		out = append(out, d)
