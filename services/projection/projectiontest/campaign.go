@@ -1,8 +1,11 @@
 package projectiontest
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/assenso/assenso/events"
 )
@@ -43,7 +46,32 @@ func Campaign(seed uint64, attempts int) *Log {
 		n += calls
 		b.after(rnd, i, controller, at+6*minute, k)
 	}
+	b.sort()
 	return b.log
+}
+
+// sort puts every stream into the order of its stamps.
+func (b *builder) sort() {
+	type entry struct {
+		at   events.Instant
+		body []byte
+	}
+	for stream, bodies := range b.log.Streams {
+		list := make([]entry, len(bodies))
+		for i, body := range bodies {
+			_, after, _ := bytes.Cut(body, []byte(`"recordedtime":"`))
+			stamp, _, _ := bytes.Cut(after, []byte(`"`))
+			at, err := events.ParseInstant(string(stamp))
+			if err != nil {
+				panic(err) // put has written it
+			}
+			list[i] = entry{at, body}
+		}
+		slices.SortStableFunc(list, func(x, y entry) int { return cmp.Compare(x.at, y.at) })
+		for i := range list {
+			b.log.Streams[stream][i] = list[i].body
+		}
+	}
 }
 
 // attempt is the n-th call to a contact and, for all but a few, the gate's
