@@ -114,7 +114,7 @@ func (c *stock) source(objects, reference *time.Duration) report.Source {
 		Objects: func(ctx context.Context, asOf view.Positions, r events.Instant) ([]rules.Finding, error) {
 			begun := time.Now()
 			defer func() { *objects = time.Since(begun) }()
-			return inquiry.Objects(ctx, c.store, codec.Decode, c.engine, asOf, r)
+			return inquiry.ObjectsBarLate(ctx, c.store, codec.Decode, c.engine, asOf, r)
 		},
 		Reference: func(ctx context.Context, k view.CampaignRef, asOf view.Positions) (*rules.Reference, error) {
 			begun := time.Now()

@@ -2,6 +2,7 @@ package house
 
 import (
 	"context"
+	"runtime"
 	"sync"
 
 	"github.com/assenso/assenso/events"
@@ -18,7 +19,7 @@ import (
 const zoneData = "go time/tzdata"
 
 // Reports builds reports from the view, one at a time, since one may take the
-// memory and the cores of many questions. It keeps the last report and the last
+// memory and the cores of many questions. It keeps the last report and its
 // findings on objects: the forms of one report are asked for one after the
 // other, and the reports of all campaigns share their objects.
 type Reports struct {
@@ -47,7 +48,7 @@ func newReports(h *House) *Reports {
 		Reference: func(ctx context.Context, c view.CampaignRef, asOf view.Positions) (*rules.Reference, error) {
 			return inquiry.Reference(ctx, h.view, codec.Decode, c, asOf)
 		},
-		Program: Version(), ZoneData: zoneData,
+		Program: Version(), ZoneData: zoneData, Workers: runtime.GOMAXPROCS(0),
 	}
 	return r
 }
@@ -79,20 +80,21 @@ func (r *Reports) Findings(ctx context.Context, asOf events.Instant) (gateway.Ob
 	if err != nil {
 		return gateway.ObjectFindings{}, err
 	}
-	found, err := r.evaluate(ctx, p, instant)
+	found, err := inquiry.Objects(ctx, r.house.view, codec.Decode, r.house.engine, p, instant)
 	if found == nil {
 		found = []rules.Finding{}
 	}
 	return gateway.ObjectFindings{AsOf: instant, Positions: p, Findings: found}, err
 }
 
-// evaluate runs the object rules as of an instant, once. The log as of an
-// instant that is final does not change, so the instant alone names the answer.
+// evaluate runs the object rules but LED-01, which a report sums up by itself,
+// as of an instant, once. The log as of an instant that is final does not
+// change, so the instant alone names the answer.
 func (r *Reports) evaluate(ctx context.Context, p view.Positions, asOf events.Instant) ([]rules.Finding, error) {
 	if r.objects.asOf == asOf {
 		return r.objects.found, nil
 	}
-	found, err := inquiry.Objects(ctx, r.house.view, codec.Decode, r.house.engine, p, asOf)
+	found, err := inquiry.ObjectsBarLate(ctx, r.house.view, codec.Decode, r.house.engine, p, asOf)
 	if err != nil {
 		return nil, err
 	}

@@ -98,7 +98,7 @@ func build(t must, engine *rules.Engine, store view.Reader, c view.CampaignRef, 
 	source := report.Source{
 		View: store, Decode: codec.Decode, Engine: engine, Packs: engine.Packs(), Rules: engine.Packs().Rules(), Workers: workers,
 		Objects: func(ctx context.Context, asOf view.Positions, r events.Instant) ([]rules.Finding, error) {
-			return inquiry.Objects(ctx, store, codec.Decode, engine, asOf, r)
+			return inquiry.ObjectsBarLate(ctx, store, codec.Decode, engine, asOf, r)
 		},
 		Reference: func(ctx context.Context, c view.CampaignRef, asOf view.Positions) (*rules.Reference, error) {
 			return inquiry.Reference(ctx, store, codec.Decode, c, asOf)
