@@ -64,15 +64,15 @@ func (f *fakeDesk) Resolve(_ context.Context, controller, campaign string) (view
 	return view.CampaignRef{Controller: "A", Campaign: campaign}, nil
 }
 
-func (f *fakeDesk) Build(_ context.Context, c view.CampaignRef, r, since events.Instant) (Report, error) {
-	if r > testNow || since > testNow {
+func (f *fakeDesk) Build(_ context.Context, c view.CampaignRef, asOf inquiry.AsOf, since events.Instant) (Report, error) {
+	if asOf.Instant > testNow || since > testNow {
 		return nil, &inquiry.TooLateError{Latest: testNow}
 	}
 	return fakeReport(c.Campaign), f.err
 }
 
-func (f *fakeDesk) Findings(_ context.Context, r events.Instant) (ObjectFindings, error) {
-	if r > testNow {
+func (f *fakeDesk) Findings(_ context.Context, asOf inquiry.AsOf) (ObjectFindings, error) {
+	if asOf.Instant > testNow {
 		return ObjectFindings{}, &inquiry.TooLateError{Latest: testNow}
 	}
 	return ObjectFindings{AsOf: testNow, Findings: []rules.Finding{{Rule: "IT-RPO-04", Object: "L-A", Kind: events.KindConfirmed}}}, f.err

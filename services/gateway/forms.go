@@ -37,8 +37,11 @@ type DecisionRequest struct {
 
 // FindRequest looks a contact up by its number.
 type FindRequest struct {
-	Number  string `json:"number" minLength:"1" maxLength:"32" doc:"E.164, or national format with country"`
-	Country string `json:"country,omitempty" maxLength:"2" doc:"ISO 3166-1 alpha-2, for a number in national format"`
+	Number    string `json:"number" minLength:"1" maxLength:"32" doc:"E.164, or national format with country"`
+	Country   string `json:"country,omitempty" maxLength:"2" doc:"ISO 3166-1 alpha-2, for a number in national format"`
+	At        string `json:"at,omitempty" doc:"legal time, RFC 3339; default known_as_of"`
+	KnownAsOf string `json:"known_as_of,omitempty" doc:"known to the controller or one of its processors by then; default as_of"`
+	AsOf      string `json:"as_of,omitempty" doc:"recorded by then: RFC 3339, or positions as LEDGER_00:12,LEDGER_REF:7; default the latest"`
 }
 
 // ObjectFindings are the findings on objects as of a ledger time.

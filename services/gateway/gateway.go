@@ -33,6 +33,7 @@ type Config struct {
 	Desk      Desk
 	Reports   Reports
 	Objects   Objects
+	Enquiries Enquiries
 	RejectLog RejectLog
 	ParkedLog ParkedLog
 	Readiness Readiness
@@ -55,7 +56,7 @@ func (c *Config) missing() []string {
 	var names []string
 	for name, absent := range map[string]bool{
 		"Access": c.Access == nil, "Intake": c.Intake == nil, "Rejects": c.Rejects == nil, "Normalise": c.Normalise == nil, "Key": c.Key == nil,
-		"Desk": c.Desk == nil, "Reports": c.Reports == nil, "Objects": c.Objects == nil, "RejectLog": c.RejectLog == nil, "ParkedLog": c.ParkedLog == nil,
+		"Desk": c.Desk == nil, "Reports": c.Reports == nil, "Objects": c.Objects == nil, "Enquiries": c.Enquiries == nil, "RejectLog": c.RejectLog == nil, "ParkedLog": c.ParkedLog == nil,
 		"Readiness": c.Readiness == nil, "Log": c.Log == nil,
 	} {
 		if absent {
@@ -121,6 +122,7 @@ func (g *Gateway) routes() {
 	g.queryRoutes()
 	g.reportRoutes()
 	g.objectRoutes()
+	g.enquiryRoutes()
 	g.operatingRoutes()
 	g.healthRoutes(mux)
 	mux.HandleFunc("/", notFound)

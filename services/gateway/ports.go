@@ -35,19 +35,19 @@ type Report interface {
 
 // Reports builds reports.
 type Reports interface {
-	// Build makes the report of a campaign as of ledger time r; zero = the
-	// latest possible. It lists the corrections recorded after since; zero =
+	// Build makes the report of a campaign as of an instant or positions; zero
+	// = the latest possible. It lists the corrections recorded after since; zero =
 	// all. The errors are those of inquiry.Desk.Final and of the ports.
-	Build(ctx context.Context, c view.CampaignRef, r, since events.Instant) (Report, error)
+	Build(ctx context.Context, c view.CampaignRef, asOf inquiry.AsOf, since events.Instant) (Report, error)
 }
 
 // Objects evaluates the rules on objects: lists, contracts, requests, single
 // events and so on, of every controller, whether a campaign's report shows them
 // or not.
 type Objects interface {
-	// Findings returns what is found as of ledger time r; zero = the latest
-	// possible. The errors are those of inquiry.Desk.Final and of the ports.
-	Findings(ctx context.Context, r events.Instant) (ObjectFindings, error)
+	// Findings returns what is found as of an instant or positions; zero = the
+	// latest possible. The errors are those of inquiry.Desk.Final and of the ports.
+	Findings(ctx context.Context, asOf inquiry.AsOf) (ObjectFindings, error)
 }
 
 // RejectLog reads the rejects.

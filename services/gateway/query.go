@@ -166,7 +166,12 @@ func (g *Gateway) queryRoutes() {
 			if err != nil {
 				return inquiry.Contact{}, err
 			}
-			return g.cfg.Desk.Contact(ctx, key, inquiry.Cutoffs{})
+			cut := CutQuery{At: in.Body.At, KnownAsOf: in.Body.KnownAsOf, AsOf: in.Body.AsOf}
+			c, err := cut.cutoffs()
+			if err != nil {
+				return inquiry.Contact{}, err
+			}
+			return g.cfg.Desk.Contact(ctx, key, c)
 		})
 	register(g, huma.Operation{OperationID: "getContact", Method: http.MethodGet, Path: "/v1/contacts/{key}", Tags: []string{"contacts"}, Summary: "State of a contact, at any time, as known and recorded at any time"},
 		func(ctx context.Context, in *contactPath) (inquiry.Contact, error) {
@@ -189,7 +194,7 @@ func (g *Gateway) queryRoutes() {
 }
 
 type asOfQuery struct {
-	AsOf string `query:"as_of" doc:"ledger time, RFC 3339; default the latest possible"`
+	AsOf string `query:"as_of" doc:"recorded by then: RFC 3339, or positions as LEDGER_00:12,LEDGER_REF:7; default the latest possible"`
 }
 
 // objectRoutes registers the findings on objects.
@@ -197,7 +202,7 @@ func (g *Gateway) objectRoutes() {
 	register(g, huma.Operation{OperationID: "listObjectFindings", Method: http.MethodGet, Path: "/v1/objects/findings", Tags: []string{"campaigns"}, Summary: "Findings on objects",
 		Description: "What lists, contracts, requests, complaints and single events break by themselves, of every controller, inside or outside campaigns."},
 		func(ctx context.Context, in *asOfQuery) (ObjectFindings, error) {
-			asOf, err := instantParam("as_of", in.AsOf)
+			asOf, err := asOfParam(in.AsOf)
 			if err != nil {
 				return ObjectFindings{}, err
 			}

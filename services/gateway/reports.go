@@ -34,7 +34,7 @@ func (g *Gateway) reportRoutes() {
 			{Name: "controller", In: "query", Description: "needed when several controllers have a campaign of this id", Schema: text()},
 			{Name: "format", In: "query", Description: "csv: the findings; zip: one CSV a table", Schema: text("json", "csv", "zip", "html", "pdf", "xlsx")},
 			{Name: "lang", In: "query", Description: "of the HTML and PDF pages", Schema: text("en", "it")},
-			{Name: "as_of", In: "query", Description: "ledger time, RFC 3339; default the latest possible", Schema: text()},
+			{Name: "as_of", In: "query", Description: "recorded by then: RFC 3339, or positions as LEDGER_00:12,LEDGER_REF:7; default the latest possible", Schema: text()},
 			{Name: "since", In: "query", Description: "an earlier as_of, RFC 3339: corrections recorded after it are listed; default all", Schema: text()},
 		},
 		Responses: map[string]*huma.Response{
@@ -67,7 +67,7 @@ func (g *Gateway) report(w http.ResponseWriter, r *http.Request) {
 		badParam("lang", "write en or it").write(w)
 		return
 	}
-	asOf, err := instantParam("as_of", q.Get("as_of"))
+	asOf, err := asOfParam(q.Get("as_of"))
 	if err != nil {
 		problemOf(err).write(w)
 		return

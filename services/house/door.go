@@ -31,7 +31,7 @@ func (h *House) openGateway(context.Context) error {
 	var err error
 	h.gateway, err = gateway.New(gateway.Config{
 		Version: Version(), Access: h.access, Intake: h.intake, Rejects: shelf, Normalise: numbers.Normalise, Key: h.contactKey,
-		Desk: h.desk, Reports: h.reports, Objects: h.reports, RejectLog: shelf, ParkedLog: shelf, Readiness: h,
+		Desk: h.desk, Reports: h.reports, Objects: h.reports, Enquiries: h.reports, RejectLog: shelf, ParkedLog: shelf, Readiness: h,
 		Clock: h.clock, Log: h.log, Metrics: h.metrics, ReceiptWait: h.cfg.Gateway.ReceiptWait, MaxBody: h.cfg.Gateway.MaxBody,
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package house
 
 import (
 	"context"
+	"maps"
 	"runtime"
 	"sync"
 
@@ -31,11 +32,13 @@ type Reports struct {
 	last     struct {
 		campaign    view.CampaignRef
 		asOf, since events.Instant
+		positions   view.Positions
 		report      *report.Report
 	}
 	objects struct {
-		asOf  events.Instant
-		found []rules.Finding
+		asOf      events.Instant
+		positions view.Positions
+		found     []rules.Finding
 	}
 }
 
@@ -54,29 +57,29 @@ func newReports(h *House) *Reports {
 }
 
 // Build implements gateway.Reports.
-func (r *Reports) Build(ctx context.Context, c view.CampaignRef, asOf, since events.Instant) (gateway.Report, error) {
+func (r *Reports) Build(ctx context.Context, c view.CampaignRef, asOf inquiry.AsOf, since events.Instant) (gateway.Report, error) {
 	r.building.Lock()
 	defer r.building.Unlock()
-	instant, p, err := r.desk.Final(ctx, asOf)
+	instant, p, err := r.desk.FinalAt(ctx, asOf)
 	if err != nil {
 		return nil, err
 	}
-	if r.last.report != nil && r.last.campaign == c && r.last.asOf == instant && r.last.since == since {
+	if r.last.report != nil && r.last.campaign == c && r.last.asOf == instant && r.last.since == since && maps.Equal(r.last.positions, p) {
 		return r.last.report, nil
 	}
 	built, err := report.Build(ctx, r.source, report.Question{Campaign: c, AsOf: instant, Positions: p, Since: since})
 	if err != nil {
 		return nil, err
 	}
-	r.last.campaign, r.last.asOf, r.last.since, r.last.report = c, instant, since, built
+	r.last.campaign, r.last.asOf, r.last.positions, r.last.since, r.last.report = c, instant, p, since, built
 	return built, nil
 }
 
 // Findings implements gateway.Objects.
-func (r *Reports) Findings(ctx context.Context, asOf events.Instant) (gateway.ObjectFindings, error) {
+func (r *Reports) Findings(ctx context.Context, asOf inquiry.AsOf) (gateway.ObjectFindings, error) {
 	r.building.Lock()
 	defer r.building.Unlock()
-	instant, p, err := r.desk.Final(ctx, asOf)
+	instant, p, err := r.desk.FinalAt(ctx, asOf)
 	if err != nil {
 		return gateway.ObjectFindings{}, err
 	}
@@ -88,16 +91,16 @@ func (r *Reports) Findings(ctx context.Context, asOf events.Instant) (gateway.Ob
 }
 
 // evaluate runs the object rules but LED-01, which a report sums up by itself,
-// as of an instant, once. The log as of an instant that is final does not
-// change, so the instant alone names the answer.
+// as of an instant, once: what lies within positions does not change, so they
+// and the instant name the answer.
 func (r *Reports) evaluate(ctx context.Context, p view.Positions, asOf events.Instant) ([]rules.Finding, error) {
-	if r.objects.asOf == asOf {
+	if r.objects.asOf == asOf && maps.Equal(r.objects.positions, p) {
 		return r.objects.found, nil
 	}
 	found, err := inquiry.ObjectsBarLate(ctx, r.house.view, codec.Decode, r.house.engine, p, asOf)
 	if err != nil {
 		return nil, err
 	}
-	r.objects.asOf, r.objects.found = asOf, found
+	r.objects.asOf, r.objects.positions, r.objects.found = asOf, p, found
 	return found, nil
 }

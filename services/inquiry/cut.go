@@ -1,6 +1,7 @@
 package inquiry
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -70,3 +71,40 @@ var (
 	// controller. HTTP answers 409.
 	ErrAmbiguous = errors.New("ambiguous")
 )
+
+// FinalAt resolves an as-of that must be final, like Final, from an instant or
+// from positions. R of positions is the recorded time of their latest event;
+// ErrBehind if they lie beyond what the view has applied.
+func (d *Desk) FinalAt(ctx context.Context, a AsOf) (events.Instant, view.Positions, error) {
+	if a.Positions == nil {
+		return d.Final(ctx, a.Instant)
+	}
+	progress, err := d.await(ctx, a.Positions)
+	if err != nil {
+		return 0, nil, err
+	}
+	low, high := events.Instant(0), progress.Recorded() // high covers the positions, low does not
+	for high-low > 1 {
+		middle := low + (high-low)/2
+		p, err := d.View.Resolve(ctx, middle)
+		if err != nil {
+			return 0, nil, fmt.Errorf("inquiry resolve as-of: %w", err)
+		}
+		if covers(p, a.Positions) {
+			high = middle
+		} else {
+			low = middle
+		}
+	}
+	return high, a.Positions, nil
+}
+
+// covers reports whether p lies nowhere before q.
+func covers(p, q view.Positions) bool {
+	for stream, n := range q {
+		if p[stream] < n {
+			return false
+		}
+	}
+	return true
+}

@@ -146,11 +146,22 @@ func finding(ev *evidence) hit { return hit{kind: events.KindConfirmed, evidence
 // at stands for the attempt's own instant; its outcome, if any, is not looked
 // at. The answer is a pure function of its arguments.
 func (e *Engine) Gate(h *contact.History, ref *Reference, a Attempt, at events.Instant) Decision {
+	return e.ask(h, ref, a, at, contact.Gate(at), at)
+}
+
+// GateInTime answers like Gate what the gate would have said at had everything
+// that is recorded by asOf been recorded when it was known: View(at, at, asOf).
+// It is for replays of logs that were written later.
+func (e *Engine) GateInTime(h *contact.History, ref *Reference, a Attempt, at, asOf events.Instant) Decision {
+	return e.ask(h, ref, a, at, contact.Finding(at, asOf), asOf)
+}
+
+func (e *Engine) ask(h *contact.History, ref *Reference, a Attempt, at events.Instant, cut contact.Cut, asOf events.Instant) Decision {
 	a.Outcome, a.DialledAt = nil, at
 	ev := e.begin(h, ref, a, at)
 	defer e.end(ev)
-	ev.asOf = at
-	ev.run(contact.Gate(at), nil)
+	ev.asOf = asOf
+	ev.run(cut, nil)
 	d := Decision{Verdict: events.VerdictAllow, Pack: ev.pack.Name, Proof: ev.proof(), ValidUntil: ev.validUntil()}
 	for _, h := range ev.hits {
 		switch h.effect {
