@@ -31,7 +31,7 @@ func TestScripts(t *testing.T) {
 			return listener.Close()
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits, "ready": ready, "settle": settle, "contact": contact,
+			"exits": exits, "ready": ready, "settle": settle, "contact": contact, "positions": positions,
 		},
 	})
 }
