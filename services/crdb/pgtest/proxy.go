@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"strings"
@@ -35,8 +36,8 @@ type Proxy struct {
 	mu    sync.Mutex
 	text  string
 	fault Fault
-	every int // 0 = once
-	seen  int
+	often int // one in; 0 = once
+	luck  *rand.Rand
 	met   int
 	open  map[net.Conn]bool
 	held  chan struct{} // closed when a statement is held
@@ -76,13 +77,14 @@ func NewProxy(t testing.TB, to string) *Proxy {
 // in any case of letters.
 func (p *Proxy) Once(text string, f Fault) { p.arm(text, f, 0) }
 
-// Every lets the fault happen at each nth such query.
-func (p *Proxy) Every(n int, text string, f Fault) { p.arm(text, f, n) }
+// Often lets the fault happen at such queries by chance, one in n: what is
+// repeated after it meets it at another place.
+func (p *Proxy) Often(n int, text string, f Fault) { p.arm(text, f, n) }
 
-func (p *Proxy) arm(text string, f Fault, every int) {
+func (p *Proxy) arm(text string, f Fault, often int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.text, p.fault, p.every, p.seen, p.held = strings.ToLower(text), f, every, 0, make(chan struct{})
+	p.text, p.fault, p.often, p.luck, p.held = strings.ToLower(text), f, often, rand.New(rand.NewPCG(1, 2)), make(chan struct{})
 }
 
 // Met counts the faults that happened.
@@ -106,15 +108,15 @@ func (p *Proxy) meets(message []byte) Fault {
 	if p.fault == 0 || message[0] != 'Q' || !strings.HasPrefix(strings.ToLower(string(message[5:])), p.text) {
 		return 0
 	}
-	if p.seen++; p.every > 0 && p.seen%p.every != 0 {
+	if p.often > 0 && p.luck.IntN(p.often) > 0 {
 		return 0
 	}
 	f := p.fault
-	if p.every == 0 {
+	if p.often == 0 {
 		p.fault = 0
 	}
 	p.met++
-	if f == Held {
+	if f == Held && p.often == 0 {
 		close(p.held)
 	}
 	return f
