@@ -100,10 +100,10 @@ func rebuild(ctx context.Context, log ledger.Ledger, store *sqliteview.Store, p 
 	case err = <-waited:
 		rate = float64(total) / time.Since(begun).Seconds()
 		cancel()
-		<-ended
+		_ = <-ended // cancelled
 	case err = <-ended:
 		cancel()
-		<-waited
+		_ = <-waited // cancelled
 	}
 	runtime.ReadMemStats(&after)
 	return rate, float64(after.Mallocs-before.Mallocs) / float64(total), err
@@ -130,7 +130,7 @@ func dayLedger(ctx context.Context, s settings) (*dayLog, int, error) {
 	if err != nil {
 		return nil, 0, err
 	}
-	d := &dayLog{closers: []func(){func() { srv.Close() }}}
+	d := &dayLog{closers: []func(){func() { _ = srv.Close() }}}
 	nc, err := srv.Conn()
 	if err != nil {
 		d.close()

@@ -187,7 +187,9 @@ func TestABrokenStoreIsReported(t *testing.T) {
 	if _, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "X", Subjects: []string{"x"}}); err != nil {
 		t.Fatal(err)
 	}
-	embedded.BreakStore(srv)
+	if err := embedded.BreakStore(srv); err != nil {
+		t.Fatal(err)
+	}
 	if err := <-srv.Failed(); !errors.Is(err, embedded.ErrFailed) || !strings.Contains(err.Error(), "start again") {
 		t.Errorf("Failed delivered %v", err)
 	}

@@ -20,7 +20,7 @@ func rebuild(b *testing.B, log *projectiontest.Log, store view.Store, p projecti
 	go func() { ended <- run.Run(ctx) }()
 	err := run.AwaitIdle(ctx, log.End())
 	cancel()
-	<-ended
+	_ = <-ended // cancelled
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -158,7 +158,7 @@ func makeKey(folder, name string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(f.Name())
+	defer func() { _ = os.Remove(f.Name()) }() // the name in between; the key has its own by then
 	if _, err = f.WriteString(hex.EncodeToString(key) + "\n"); err == nil {
 		err = f.Sync()
 	}

@@ -120,7 +120,7 @@ func (w *Wire) Cut() {
 	w.mu.Lock()
 	live := w.live
 	w.mu.Unlock()
-	live.Close()
+	_ = live.Close() // a connection that is cut
 }
 
 // Down keeps the connection down until Up.

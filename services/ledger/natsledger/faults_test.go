@@ -246,7 +246,7 @@ func TestRestartOfTheBroker(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { srv.Close() })
+		t.Cleanup(func() { _ = srv.Close() }) // the test has closed one of them itself
 		return srv
 	}
 	srv := start("127.0.0.1:0")

@@ -309,7 +309,7 @@ func TestSyncIsReadFromMonitoringAddresses(t *testing.T) {
 			if r.URL.Path != "/varz" {
 				w.WriteHeader(http.StatusNotFound)
 			}
-			w.Write([]byte(body))
+			_, _ = w.Write([]byte(body)) // the client fails the test
 		}))
 		t.Cleanup(s.Close)
 		return s.URL
@@ -341,7 +341,11 @@ func TestSyncIsReadFromTheSystemAccount(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { srv.Close() })
+	t.Cleanup(func() {
+		if err := srv.Close(); err != nil {
+			t.Errorf("close broker: %v", err)
+		}
+	})
 	nc, err := nats.Connect(srv.URL(), nats.UserInfo("sys", "sys"))
 	if err != nil {
 		t.Fatal(err)

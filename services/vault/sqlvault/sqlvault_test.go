@@ -47,11 +47,18 @@ func TestPort(t *testing.T) {
 	})
 }
 
+func closed(t testing.TB, v *sqlvault.Vault) {
+	t.Helper()
+	if err := v.Close(); err != nil {
+		t.Errorf("close vault: %v", err)
+	}
+}
+
 // events.md 1.2: the first 128 bits of HMAC-SHA-256(pepper, E.164 with +).
 func TestKeyIsTheContracts(t *testing.T) {
 	folder := t.TempDir()
 	v := open(t, sqlvault.Config{Folder: folder})
-	defer v.Close()
+	defer closed(t, v)
 	text, err := os.ReadFile(filepath.Join(folder, vault.PepperFile))
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +77,7 @@ func TestKeyIsTheContracts(t *testing.T) {
 func TestFilesAreTheOwnersOnly(t *testing.T) {
 	folder := t.TempDir()
 	v := open(t, sqlvault.Config{Folder: folder})
-	defer v.Close()
+	defer closed(t, v)
 	for _, name := range []string{vault.PepperFile, vault.SealFile, sqlvault.File} {
 		info, err := os.Stat(filepath.Join(folder, name))
 		if err != nil {
@@ -137,7 +144,7 @@ func TestKeysWithoutDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := open(t, sqlvault.Config{Folder: folder})
-	defer again.Close()
+	defer closed(t, again)
 	if again.Fingerprint() != fingerprint {
 		t.Fatal("another pepper was made")
 	}
@@ -181,7 +188,7 @@ func BenchmarkUpsert(b *testing.B) {
 	for _, kind := range []string{"new", "known", "same"} {
 		b.Run(kind, func(b *testing.B) {
 			v := open(b, sqlvault.Config{Folder: b.TempDir()})
-			defer v.Close()
+			defer closed(b, v)
 			entries := make([]vault.Entry, 1000)
 			b.ReportAllocs()
 			b.ResetTimer()
