@@ -86,15 +86,20 @@ func rows(t must, store view.Reader) string {
 	return out.String()
 }
 
-// build makes the report of a campaign as of all that the projections applied;
-// nil if the log knows no such campaign as of then.
+// build makes the report of a campaign as of all that the projections applied.
 func build(t must, engine *rules.Engine, store view.Reader, c view.CampaignRef, workers int) *report.Report {
 	t.Helper()
-	ctx := context.Background()
-	progress, err := store.Progress(ctx, violations.Name)
+	progress, err := store.Progress(context.Background(), violations.Name)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return buildAt(t, engine, store, c, workers, progress.Recorded(), progress.Positions())
+}
+
+// buildAt makes the report as of an instant; nil if the log knows no such
+// campaign as of then.
+func buildAt(t must, engine *rules.Engine, store view.Reader, c view.CampaignRef, workers int, asOf events.Instant, p view.Positions) *report.Report {
+	t.Helper()
 	source := report.Source{
 		View: store, Decode: codec.Decode, Engine: engine, Packs: engine.Packs(), Rules: engine.Packs().Rules(), Workers: workers,
 		Objects: func(ctx context.Context, asOf view.Positions, r events.Instant) ([]rules.Finding, error) {
@@ -105,7 +110,7 @@ func build(t must, engine *rules.Engine, store view.Reader, c view.CampaignRef, 
 		},
 		Program: "test", ZoneData: zoneData,
 	}
-	r, err := report.Build(ctx, source, report.Question{Campaign: c, AsOf: progress.Recorded(), Positions: progress.Positions()})
+	r, err := report.Build(context.Background(), source, report.Question{Campaign: c, AsOf: asOf, Positions: p})
 	if errors.Is(err, report.ErrNoCampaign) {
 		return nil
 	}

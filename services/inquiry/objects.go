@@ -46,6 +46,9 @@ func newScan(ctx context.Context, v view.Reader, decode Decoder, asOf view.Posit
 	if _, err := w.Refresh(ctx); err != nil {
 		return nil, err
 	}
+	if err := w.disputed(ctx); err != nil {
+		return nil, err
+	}
 	campaigns, err := v.Campaigns(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("inquiry list campaigns: %w", err)

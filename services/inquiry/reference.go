@@ -180,10 +180,36 @@ func Reference(ctx context.Context, v view.Reader, decode Decoder, c view.Campai
 	if _, err := w.Refresh(ctx); err != nil {
 		return nil, err
 	}
+	if err := w.disputed(ctx); err != nil {
+		return nil, err
+	}
 	if err := w.starts(ctx, c); err != nil {
 		return nil, err
 	}
 	return w.Reference, nil
+}
+
+// disputed holds in full every call within the prefix that is corrected or in
+// conflict, after the prefix too: the view lists its attempts as they are now.
+func (w *World) disputed(ctx context.Context) error {
+	stored, err := w.View.Disputed(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("inquiry read disputed events: %w", err)
+	}
+	for i := range stored {
+		if !w.Limit.Covers(stored[i].Stream, stored[i].Sequence) {
+			continue
+		}
+		f, err := factOf(w.Decode, &stored[i])
+		if err != nil {
+			return err
+		}
+		if f.Type == events.TypeCallConcluded {
+			w.Reference.Dispute(f)
+			w.contested[f.Identity().Hash()] = true
+		}
+	}
+	return nil
 }
 
 // starts tells the reference of all calls of a campaign within the prefix. A

@@ -1,0 +1,72 @@
+package house
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/ledger"
+	"github.com/assenso/assenso/services/projection"
+	"github.com/assenso/assenso/services/projection/projectiontest"
+	"github.com/assenso/assenso/services/projection/violations"
+	"github.com/assenso/assenso/services/view/sqliteview"
+)
+
+// What was recorded after R changes nothing in a report as of R: copies,
+// conflicts and corrections of what it tells included. The report from a view
+// of the whole log has the bytes of that from a view of the log up to R.
+func TestReportAsOfEarlierKnowsNothingLater(t *testing.T) {
+	checks(t, 10)
+	engine, folder, runs, compared := law(t), t.TempDir(), 0, 0
+	rapid.Check(t, func(rt *rapid.T) {
+		open := func(name string) *sqliteview.Store {
+			s, err := sqliteview.Open(context.Background(), filepath.Join(folder, fmt.Sprintf("%s-%d.db", name, runs)))
+			if err != nil {
+				rt.Fatal(err)
+			}
+			rt.Cleanup(func() {
+				if err := s.Close(); err != nil {
+					rt.Error(err)
+				}
+			})
+			return s
+		}
+		runs++
+		whole, before := open("whole"), open("before")
+		log := projectiontest.Chaos(rapid.Uint64().Draw(rt, "history"), rapid.IntRange(60, 220).Draw(rt, "events"))
+		project(rt, engine, log, whole, projection.Config{})
+		progress, err := whole.Progress(context.Background(), violations.Name)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		share := rapid.Int64Range(1, 99).Draw(rt, "percent")
+		r := projectiontest.DayStart + (progress.Recorded()-projectiontest.DayStart)/100*events.Instant(share)
+		p, err := whole.Resolve(context.Background(), r)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		part := &projectiontest.Log{Streams: map[ledger.Stream][][]byte{}}
+		for stream, bodies := range log.Streams {
+			part.Streams[stream] = bodies[:p[string(stream)]]
+		}
+		project(rt, engine, part, before, projection.Config{})
+		for _, c := range chaosCampaigns {
+			want, got := buildAt(rt, engine, before, c, 2, r, p), buildAt(rt, engine, whole, c, 2, r, p)
+			if got == nil && want == nil {
+				continue
+			}
+			if got == nil || want == nil {
+				rt.Fatalf("campaign %s: only one of two reports is there", c.Campaign)
+			}
+			samePrinted(rt, got, want)
+			compared += got.Header.Attempts
+		}
+	})
+	if compared == 0 {
+		t.Error("no attempt in all histories: nothing was compared")
+	}
+}
