@@ -87,6 +87,8 @@ func (f fakeReport) WritePDF(w io.Writer, lang string) error {
 	return say(w, "%PDF "+lang)
 }
 
+func (f fakeReport) Contacts() []events.ContactKey { return []events.ContactKey{{1}, {2}} }
+
 func (f fakeReport) WriteXLSX(w io.Writer) error { return say(w, "PK xlsx") }
 
 func (f fakeReport) WriteHTML(w io.Writer, lang string) error {

@@ -34,6 +34,7 @@ type Config struct {
 	Reports   Reports
 	Objects   Objects
 	Enquiries Enquiries
+	Numbers   Numbers
 	RejectLog RejectLog
 	ParkedLog ParkedLog
 	Readiness Readiness
@@ -56,7 +57,7 @@ func (c *Config) missing() []string {
 	var names []string
 	for name, absent := range map[string]bool{
 		"Access": c.Access == nil, "Intake": c.Intake == nil, "Rejects": c.Rejects == nil, "Normalise": c.Normalise == nil, "Key": c.Key == nil,
-		"Desk": c.Desk == nil, "Reports": c.Reports == nil, "Objects": c.Objects == nil, "Enquiries": c.Enquiries == nil, "RejectLog": c.RejectLog == nil, "ParkedLog": c.ParkedLog == nil,
+		"Desk": c.Desk == nil, "Reports": c.Reports == nil, "Objects": c.Objects == nil, "Enquiries": c.Enquiries == nil, "Numbers": c.Numbers == nil, "RejectLog": c.RejectLog == nil, "ParkedLog": c.ParkedLog == nil,
 		"Readiness": c.Readiness == nil, "Log": c.Log == nil,
 	} {
 		if absent {
@@ -123,6 +124,7 @@ func (g *Gateway) routes() {
 	g.reportRoutes()
 	g.objectRoutes()
 	g.enquiryRoutes()
+	g.numberRoutes()
 	g.operatingRoutes()
 	g.healthRoutes(mux)
 	mux.HandleFunc("/", notFound)

@@ -94,7 +94,8 @@ func (g *Gateway) guard(mux *http.ServeMux) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		sw := &statusWriter{ResponseWriter: w}
-		if !g.admitted(sw, r) {
+		r, admitted := g.admitted(sw, r)
+		if !admitted {
 			g.observe(sw, r, id, time.Since(start))
 			return
 		}
@@ -108,18 +109,19 @@ func (g *Gateway) guard(mux *http.ServeMux) http.Handler {
 	})
 }
 
-// admitted asks the access policy; /healthz is open to supervisors.
-func (g *Gateway) admitted(w http.ResponseWriter, r *http.Request) bool {
+// admitted asks the access policy, and notes in the request who asks; /healthz
+// is open to supervisors.
+func (g *Gateway) admitted(w http.ResponseWriter, r *http.Request) (*http.Request, bool) {
 	if r.URL.Path == "/healthz" {
-		return true
+		return r, true
 	}
-	_, err := g.cfg.Access.Authenticate(access.Request{Remote: r.RemoteAddr, Host: r.Host, Authorization: r.Header.Get("Authorization")})
+	actor, err := g.cfg.Access.Authenticate(access.Request{Remote: r.RemoteAddr, Host: r.Host, Authorization: r.Header.Get("Authorization")})
 	if err == nil {
-		return true
+		return r.WithContext(context.WithValue(r.Context(), actorKey{}, actor)), true
 	}
 	w.Header().Set("WWW-Authenticate", "Bearer")
 	problemOf(err).write(w)
-	return false
+	return r, false
 }
 
 // recovered answers a panic. Its value may quote data, so only its type and

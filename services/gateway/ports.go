@@ -31,6 +31,8 @@ type Report interface {
 	WriteHTML(w io.Writer, lang string) error
 	WritePDF(w io.Writer, lang string) error
 	WriteXLSX(w io.Writer) error // one sheet a table
+	// Contacts are those that the report names, each once, by key.
+	Contacts() []events.ContactKey
 }
 
 // Reports builds reports.

@@ -31,7 +31,7 @@ func (h *House) openGateway(context.Context) error {
 	var err error
 	h.gateway, err = gateway.New(gateway.Config{
 		Version: Version(), Access: h.access, Intake: h.intake, Rejects: shelf, Normalise: numbers.Normalise, Key: h.contactKey,
-		Desk: h.desk, Reports: h.reports, Objects: h.reports, Enquiries: h.reports, RejectLog: shelf, ParkedLog: shelf, Readiness: h,
+		Desk: h.desk, Reports: h.reports, Objects: h.reports, Enquiries: h.reports, Numbers: h.number, RejectLog: shelf, ParkedLog: shelf, Readiness: h,
 		Clock: h.clock, Log: h.log, Metrics: h.metrics, ReceiptWait: h.cfg.Gateway.ReceiptWait, MaxBody: h.cfg.Gateway.MaxBody,
 	})
 	if err != nil {
@@ -58,6 +58,15 @@ func (h *House) Address() string {
 		return ""
 	}
 	return h.listener.Addr().String()
+}
+
+// number reveals a number to the gateway, which sees to it that it may be seen.
+func (h *House) number(ctx context.Context, key events.ContactKey) (string, error) {
+	n, err := h.vault.Number(ctx, key)
+	if errors.Is(err, vault.ErrUnknown) {
+		return "", fmt.Errorf("house reveal number: %w", gateway.ErrUnknown)
+	}
+	return n.Reveal(), err
 }
 
 func (h *House) contactKey(p events.Phone) events.ContactKey {

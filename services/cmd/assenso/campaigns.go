@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/assenso/assenso/services/gateway"
 	"github.com/assenso/assenso/services/inquiry"
 )
 
@@ -38,19 +39,27 @@ func writeCampaigns(w io.Writer, list inquiry.Campaigns) error {
 }
 
 func (a *app) reportCommand() *cobra.Command {
-	var controller, format, lang, asOf, since, out string
+	var controller, format, lang, asOf, since, out, reason string
+	var numbers bool
 	cmd := &cobra.Command{
 		Use:   "report CAMPAIGN",
 		Short: "Build a campaign's violation report as of a ledger time",
 		Long: `Ask a running assenso for the report of a campaign: which calls broke which rule, on
 what evidence, imputed to whom. The same ledger prefix, rule packs, parameters and program
-version give the same bytes and digest.`,
+version give the same bytes and digest.
+
+Reports bear contact keys. --numbers gives the numbers behind those keys to the roles that may
+see them; who saw them and why is recorded as access.exercised before any is given.`,
 		Example: `  assenso report K-A --format html --out report.html
   assenso report K-A --controller A --format json --as-of 2026-03-12T12:00:00Z
   assenso report K-A --format pdf --lang it --out report.pdf
-  assenso report K-A --format xlsx --out tables.xlsx`,
+  assenso report K-A --format xlsx --out tables.xlsx
+  assenso report K-A --numbers --reason "request of the authority 12/2026" --out numbers.csv`,
 		Args: exactly(1, "one campaign id"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if numbers {
+				return a.reportNumbers(cmd, args[0], gateway.NumbersRequest{Controller: controller, AsOf: asOf, Reason: reason}, out)
+			}
 			c, err := a.client()
 			if err != nil {
 				return err
@@ -70,6 +79,8 @@ version give the same bytes and digest.`,
 	f.StringVar(&lang, "lang", "en", "of html and pdf: en or it")
 	f.StringVar(&asOf, "as-of", "", "recorded by then: RFC 3339 or LEDGER_00:12,…; default the latest")
 	f.StringVar(&since, "since", "", "as of an earlier report, RFC 3339: list only corrections recorded after it")
+	f.BoolVar(&numbers, "numbers", false, "instead of the report: contact keys and their numbers, as CSV; needs --reason and the role officer or admin")
+	f.StringVar(&reason, "reason", "", "why the numbers are needed; recorded in the ledger")
 	f.StringVar(&out, "out", "", "`FILE` to write; default standard output")
 	return cmd
 }

@@ -132,6 +132,28 @@ func local(i events.Instant) string {
 	return i.Time().In(events.Rome).Format(time.DateTime)
 }
 
+// reportNumbers writes the numbers behind a report's contact keys as CSV.
+func (a *app) reportNumbers(cmd *cobra.Command, campaign string, q gateway.NumbersRequest, out string) error {
+	if q.Reason == "" {
+		return usage(errors.New("report --numbers: give --reason: it is recorded who saw the numbers and why"))
+	}
+	c, err := a.client()
+	if err != nil {
+		return err
+	}
+	var answer gateway.ReportNumbers
+	if err := c.call(cmd.Context(), http.MethodPost, "/v1/campaigns/"+url.PathEscape(campaign)+"/report:numbers", q, &answer); err != nil {
+		return err
+	}
+	var table strings.Builder
+	table.WriteString("contact,number\r\n")
+	for _, n := range answer.Numbers {
+		fmt.Fprintf(&table, "%s,%s\r\n", n.Contact, n.Number)
+	}
+	fmt.Fprintf(a.err, "recorded as %s; %d numbers, %d forgotten\n", answer.Exercised.ID, len(answer.Numbers), answer.Forgotten)
+	return writeOut(a.out, out, strings.NewReader(table.String()))
+}
+
 func (a *app) contractCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "contract", Short: "Ask about contracts",
