@@ -8,6 +8,7 @@ import (
 
 	"github.com/assenso/assenso/events"
 	"github.com/assenso/assenso/services/contact"
+	"github.com/assenso/assenso/services/rules"
 )
 
 // Contracts is part 8: what the campaign's calls led to, and which commissions
@@ -37,39 +38,72 @@ type Contract struct {
 	Channel   events.ContractChannel `json:"channel"`
 	Origin    string                 `json:"origin"`
 	BroughtBy string                 `json:"brought_by,omitempty"`
-	Broken    []string               `json:"rules,omitempty"` // object rules found on it
-	Paid      []string               `json:"commissions_paid,omitempty"`
-	Withheld  []string               `json:"commissions_withheld,omitempty"`
+	// Missing is the first missing link of the chain call, operator, campaign,
+	// list, consent; empty for none.
+	Missing  string   `json:"missing_link,omitempty"`
+	Broken   []string `json:"rules,omitempty"` // object rules found on it
+	Paid     []string `json:"commissions_paid,omitempty"`
+	Withheld []string `json:"commissions_withheld,omitempty"`
 }
 
 type contracts struct {
 	controller string
-	calls      map[string]bool // attempt ids of the person at hand
-	found      []*contact.Fact
+	calls      map[string]*call // of the person at hand, by attempt id
+	found      []sold
+}
+
+// sold is a contract and the first missing link behind it.
+type sold struct {
+	fact    *contact.Fact
+	missing string
 }
 
 func (p *contracts) begin(controller string) {
-	p.controller, p.calls = controller, map[string]bool{}
+	p.controller, p.calls = controller, map[string]*call{}
 }
 
-func (p *contracts) call(c *call) { p.calls[c.attempt.ID] = true }
+func (p *contracts) call(c *call) { p.calls[c.attempt.ID] = c }
 
 func (p *contracts) person(who *person) {
 	for _, f := range who.facts {
-		if d, ok := f.Data.(*events.ContractConcluded); ok && f.Controller == p.controller && d.Origin != "" && p.calls[d.Origin] {
-			p.found = append(p.found, f)
+		d, ok := f.Data.(*events.ContractConcluded)
+		if !ok || f.Controller != p.controller || d.Origin == "" {
+			continue
+		}
+		if c := p.calls[d.Origin]; c != nil {
+			p.found = append(p.found, sold{f, missingLink(c)})
 		}
 	}
 	clear(p.calls)
 }
 
+// missingLink names what the chain behind a call of the campaign lacks.
+func missingLink(c *call) string {
+	offList := slices.ContainsFunc(c.result.Findings, func(f rules.Finding) bool {
+		return f.Rule == "IT-LST-01" && f.Kind == events.KindConfirmed
+	})
+	switch {
+	case c.attempt.Agent == "":
+		return "operator"
+	case offList:
+		return "list"
+	case c.result.Proof.Basis == "":
+		return "consent"
+	}
+	return ""
+}
+
 func (p *contracts) finish(b *builder, found *Findings) Contracts {
 	out := Contracts{Weeks: []ContractWeek{}, Contracts: []Contract{}, Withhold: []string{}}
-	sortFacts(p.found)
+	slices.SortFunc(p.found, func(a, b sold) int { return compareFacts(a.fact, b.fact) })
 	weeks := map[string]*ContractWeek{}
-	for _, f := range p.found {
+	for _, s := range p.found {
+		f := s.fact
 		d := f.Data.(*events.ContractConcluded)
-		c := Contract{Contract: d.Contract, Event: f.Identity(), Contact: f.Subject, At: f.Time, Channel: d.Channel, Origin: d.Origin, BroughtBy: d.BroughtBy}
+		c := Contract{Contract: d.Contract, Event: f.Identity(), Contact: f.Subject, At: f.Time, Channel: d.Channel, Origin: d.Origin, BroughtBy: d.BroughtBy, Missing: s.missing}
+		if len(b.opened) == 0 && c.Missing != "operator" {
+			c.Missing = "campaign"
+		}
 		for i := range found.Objects {
 			if o := &found.Objects[i]; o.Object == d.Contract && !slices.Contains(c.Broken, o.Rule) {
 				c.Broken = append(c.Broken, o.Rule)

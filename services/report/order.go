@@ -11,9 +11,11 @@ import (
 
 // sortFacts orders by time, then identity: never by arrival.
 func sortFacts(list []*contact.Fact) {
-	slices.SortFunc(list, func(a, b *contact.Fact) int {
-		return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Source, b.Source), cmp.Compare(a.ID, b.ID), slices.Compare(a.Digest[:], b.Digest[:]))
-	})
+	slices.SortFunc(list, compareFacts)
+}
+
+func compareFacts(a, b *contact.Fact) int {
+	return cmp.Or(cmp.Compare(a.Time, b.Time), cmp.Compare(a.Source, b.Source), cmp.Compare(a.ID, b.ID), slices.Compare(a.Digest[:], b.Digest[:]))
 }
 
 // Count is one line of a count by name.

@@ -259,9 +259,9 @@ func (r *Report) contractTables() []table {
 	for _, w := range r.Contracts.Weeks {
 		weeks.rows = append(weeks.rows, []string{w.Week, string(w.Channel), num(w.Lawful), num(w.Without)})
 	}
-	t := table{name: "contracts", part: 8, columns: []string{"contract", "contact", "at", "channel", "origin", "brought_by", "rules", "paid", "commissions_withheld"}, words: words(3)}
+	t := table{name: "contracts", part: 8, columns: []string{"contract", "contact", "at", "channel", "origin", "brought_by", "missing_link", "rules", "paid", "commissions_withheld"}, words: words(3, 6)}
 	for _, c := range r.Contracts.Contracts {
-		t.rows = append(t.rows, []string{c.Contract, c.Contact.String(), wall(c.At), string(c.Channel), c.Origin, c.BroughtBy, strings.Join(c.Broken, ", "), strings.Join(c.Paid, ", "), strings.Join(c.Withheld, ", ")})
+		t.rows = append(t.rows, []string{c.Contract, c.Contact.String(), wall(c.At), string(c.Channel), c.Origin, c.BroughtBy, c.Missing, strings.Join(c.Broken, ", "), strings.Join(c.Paid, ", "), strings.Join(c.Withheld, ", ")})
 	}
 	hold := table{name: "commissions_to_withhold", part: 8, columns: []string{"contract"}}
 	for _, c := range r.Contracts.Withhold {
