@@ -23,6 +23,10 @@ import (
 type Config struct {
 	// Data is the folder of ledger, views, vault and keys.
 	Data string `koanf:"data"`
+	// Database is the postgres:// URL of the CockroachDB or PostgreSQL that
+	// holds views and vault; "" = SQLite files in the data folder, where the
+	// keys stay in any case.
+	Database string `koanf:"database"`
 	// Listen is the address of the HTTP door. Without access keys it must be a
 	// loopback address.
 	Listen string `koanf:"listen"`
@@ -142,10 +146,10 @@ func Load(path string, environ []string, overrides map[string]any) (Config, erro
 }
 
 // envKey maps ASSENSO_NATS__URL to nats.url; the variables of the command line
-// itself are not settings.
+// itself and of tests are not settings.
 func envKey(name, value string) (string, any) {
 	key := strings.ToLower(strings.TrimPrefix(name, EnvPrefix))
-	if key == "server" || key == "config" {
+	if key == "server" || key == "config" || strings.HasPrefix(key, "test_") {
 		return "", nil
 	}
 	return strings.ReplaceAll(key, "__", "."), value
@@ -159,6 +163,9 @@ func (c *Config) Check() error {
 	}
 	if c.Data == "" {
 		fault("data is empty: name a folder")
+	}
+	if c.Database != "" && !strings.HasPrefix(c.Database, "postgres://") && !strings.HasPrefix(c.Database, "postgresql://") {
+		fault("database must be a postgres:// URL, or empty for SQLite files in the data folder")
 	}
 	if host, _, err := net.SplitHostPort(c.Listen); err != nil {
 		fault("listen must be host:port, for example 127.0.0.1:8080")

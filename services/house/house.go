@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"net"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -27,7 +26,6 @@ import (
 	"github.com/assenso/assenso/services/recorder"
 	"github.com/assenso/assenso/services/rules"
 	"github.com/assenso/assenso/services/telemetry"
-	"github.com/assenso/assenso/services/vault/sqlvault"
 	"github.com/assenso/assenso/services/view"
 	"github.com/assenso/assenso/services/view/sqliteview"
 	"github.com/assenso/assenso/services/worker"
@@ -66,8 +64,8 @@ type House struct {
 	js         jetstream.JetStream
 	ledger     ledger.Ledger
 	pepper     *pepper
-	vault      *sqlvault.Vault
-	view       *sqliteview.Store
+	vault      openedVault
+	view       view.Store
 	intake     *natsintake.Intake
 	leases     *worker.Leases
 	rejects    *recorder.Rejects
@@ -197,23 +195,6 @@ func closeConn(c *nats.Conn) func() error {
 	return func() error { c.Close(); return nil }
 }
 
-// openVault opens the vault under the ledger's pepper.
-func (h *House) openVault(ctx context.Context) error {
-	fingerprint, err := h.pepper.fingerprint(ctx)
-	if err != nil {
-		return err
-	}
-	h.vault, err = sqlvault.Open(ctx, sqlvault.Config{Folder: h.cfg.Data, LedgerExists: h.ledgerExists, LedgerFingerprint: fingerprint})
-	if err != nil {
-		return fatal(err, "restore vault and key files of this ledger, or choose another data folder")
-	}
-	h.onClose(h.vault.Close)
-	if fingerprint != "" {
-		return nil
-	}
-	return h.pepper.keep(ctx, h.js, h.vault.Fingerprint())
-}
-
 // openIntake opens the queues before the ledger.
 func (h *House) openIntake(ctx context.Context) error {
 	if err := natsintake.Provision(ctx, h.conn, natsintake.Settings{MaxBytes: h.cfg.Ledger.IntakeBytes}); err != nil {
@@ -221,17 +202,6 @@ func (h *House) openIntake(ctx context.Context) error {
 	}
 	h.intake = natsintake.Open(h.conn, h.log)
 	h.onClose(func() error { h.intake.Close(); return nil })
-	return nil
-}
-
-// openView opens the read models.
-func (h *House) openView(ctx context.Context) error {
-	var err error
-	path := filepath.Join(h.cfg.Data, sqliteview.File)
-	if h.view, err = sqliteview.Open(ctx, path); err != nil {
-		return fatal(err, "the view can be rebuilt: remove "+path+" and start again")
-	}
-	h.onClose(h.view.Close)
 	return nil
 }
 
@@ -272,7 +242,7 @@ func (h *House) Run(ctx context.Context) error {
 func remedy(err error) string {
 	switch {
 	case errors.Is(err, view.ErrCorrupt), errors.Is(err, view.ErrFenced):
-		return "let one process alone write the view; it can be rebuilt: stop, remove " + sqliteview.File + " from the data folder, start again"
+		return "let one process alone write the view; it can be rebuilt: stop, remove " + sqliteview.File + " from the data folder (or the view's tables from the database), start again"
 	case errors.Is(err, events.ErrTypeUnknown):
 		return "a newer program wrote this ledger: run that version or a later one"
 	case errors.Is(err, ledger.ErrGone):

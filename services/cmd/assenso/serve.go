@@ -10,14 +10,15 @@ import (
 
 // settings are the flags that override the configuration.
 type settings struct {
-	data, listen, nats, durability string
-	only                           []string
-	acceptLoss                     bool
+	data, database, listen, nats, durability string
+	only                                     []string
+	acceptLoss                               bool
 }
 
 func (s *settings) bind(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&s.data, "data", "", "`FOLDER` of ledger, views, vault and keys (default .data)")
+	f.StringVar(&s.database, "database", "", "postgres:// `URL` of views and vault (default: SQLite files in the data folder)")
 	f.StringVar(&s.listen, "listen", "", "`ADDRESS` of the HTTP door (default 127.0.0.1:8080)")
 	f.StringVar(&s.nats, "nats", "", "`URL` of a broker, or embedded (default)")
 	f.StringVar(&s.durability, "durability", "", "strict (default), bounded or fast")
@@ -32,7 +33,7 @@ func (s *settings) overrides(cmd *cobra.Command) map[string]any {
 		key   string
 		value any
 	}{
-		"data": {"data", s.data}, "listen": {"listen", s.listen}, "nats": {"nats.url", s.nats},
+		"data": {"data", s.data}, "database": {"database", s.database}, "listen": {"listen", s.listen}, "nats": {"nats.url", s.nats},
 		"durability": {"ledger.durability", s.durability}, "only": {"only", s.only}, "accept-loss": {"ledger.accept_loss", s.acceptLoss},
 	} {
 		if cmd.Flags().Changed(flag) {
@@ -64,6 +65,7 @@ full disk, weaker durability than promised) stops the process at once with exit 
 message that says what to do.`,
 		Example: `  assenso serve
   assenso serve --data /var/lib/assenso --listen 127.0.0.1:8080
+  assenso serve --database postgres://assenso@db.example:5432/assenso   # password: ASSENSO_DATABASE or .pgpass
   assenso serve --only recorder.revocations --nats nats://broker:4222
   ASSENSO_LEDGER__DURABILITY=bounded assenso serve --config assenso.yaml`,
 		Args: exactly(0, "no arguments, only flags"),

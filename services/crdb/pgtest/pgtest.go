@@ -92,6 +92,22 @@ func start() (stop func() error, err error) {
 	return stop, nil
 }
 
+// Start is Main for a package that has another TestMain: databases for one
+// test, which end with it.
+func Start(t testing.TB) {
+	t.Helper()
+	stop, err := start()
+	t.Cleanup(func() {
+		servers = nil
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Each runs run as a subtest on every database.
 func Each(t *testing.T, run func(t *testing.T, s Server)) {
 	t.Helper()
