@@ -207,7 +207,7 @@ func (p *play) reports(ctx context.Context) ([]demo.Finding, error) {
 	for _, c := range list.Campaigns {
 		name := filepath.Join(folder, strings.ReplaceAll(c.Campaign, string(filepath.Separator), "_"))
 		path := "/v1/campaigns/" + url.PathEscape(c.Campaign) + "/report" + query("controller", c.Controller, "as_of", objects.AsOf.String())
-		for _, form := range []struct{ suffix, query string }{{".json", "&format=json"}, {".csv", "&format=csv"}, {".zip", "&format=zip"}, {".html", "&format=html"}, {".it.html", "&format=html&lang=it"}} {
+		for _, form := range []struct{ suffix, query string }{{".json", "&format=json"}, {".csv", "&format=csv"}, {".zip", "&format=zip"}, {".html", "&format=html"}, {".it.html", "&format=html&lang=it"}, {".it.pdf", "&format=pdf&lang=it"}} {
 			if err := p.download(ctx, path+form.query, name+form.suffix); err != nil {
 				return nil, err
 			}

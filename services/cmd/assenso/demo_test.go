@@ -31,7 +31,7 @@ func TestTheReportFindsExactlyThePlantedViolations(t *testing.T) {
 		t.Errorf("planted %d, found %d, missing %v, unexpected %v, differences %v, campaigns %v", r.Planted, r.Found, r.Missing, r.Unexpected, r.Differences, r.Campaigns)
 	}
 	for _, c := range r.Campaigns {
-		for _, suffix := range []string{".json", ".csv", ".zip", ".html", ".it.html"} {
+		for _, suffix := range []string{".json", ".csv", ".zip", ".html", ".it.html", ".it.pdf"} {
 			if info, err := os.Stat(filepath.Join(folder, demoFolder, "reports", c+suffix)); err != nil || info.Size() == 0 {
 				t.Errorf("report %s%s: %v", c, suffix, err)
 			}

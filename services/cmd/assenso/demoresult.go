@@ -116,6 +116,6 @@ func (r *demoResult) write(w io.Writer, folder, data string) error {
 	for _, f := range r.Unexpected {
 		fmt.Fprintf(w, "unexpected: %s %s %s%s\n", f.Rule, f.Kind, f.Attempt, f.Object)
 	}
-	_, err := fmt.Fprintf(w, "\nreports: %s/reports (open a .html in a browser)\nfiles:   %s/day\nnext:    assenso serve --data %s\n", folder, folder, data)
+	_, err := fmt.Fprintf(w, "\nreports: %s/reports (open a .html in a browser, print a .pdf)\nfiles:   %s/day\nnext:    assenso serve --data %s\n", folder, folder, data)
 	return err
 }
