@@ -65,6 +65,9 @@ func (g *Gateway) numberRoutes() {
 			if !actorOf(ctx).Role.SeesNumbers() {
 				return ReportNumbers{}, problem(http.StatusForbidden, "not-permitted", "numbers are not for this role", "ask with a key of the role officer or admin")
 			}
+			if looksLikeNumber(in.Body.Reason) {
+				return ReportNumbers{}, badParam("reason", "write the reason without a phone number: it is recorded for ever")
+			}
 			asOf, err := asOfParam(in.Body.AsOf)
 			if err != nil {
 				return ReportNumbers{}, err
@@ -75,6 +78,24 @@ func (g *Gateway) numberRoutes() {
 			}
 			return g.reveal(ctx, campaign, asOf, in.Body.Reason)
 		})
+}
+
+// looksLikeNumber reports whether a text holds nine digits in a row, blanks and
+// hyphens left out.
+func looksLikeNumber(s string) bool {
+	run := 0
+	for _, r := range s {
+		switch {
+		case r >= '0' && r <= '9':
+			if run++; run == 9 {
+				return true
+			}
+		case r == ' ' || r == '-' || r == '.':
+		default:
+			run = 0
+		}
+	}
+	return false
 }
 
 func (g *Gateway) reveal(ctx context.Context, c view.CampaignRef, asOf inquiry.AsOf, reason string) (ReportNumbers, error) {
