@@ -23,6 +23,7 @@ import (
 	"github.com/assenso/assenso/services/projection/projectiontest"
 	"github.com/assenso/assenso/services/projection/violations"
 	"github.com/assenso/assenso/services/rules"
+	"github.com/assenso/assenso/services/view"
 	"github.com/assenso/assenso/services/view/sqliteview"
 )
 
@@ -78,7 +79,7 @@ func benchProjection(ctx context.Context, s settings) error {
 }
 
 // rebuild runs one projection from zero to the end of the ledger.
-func rebuild(ctx context.Context, log ledger.Ledger, store *sqliteview.Store, p projection.Projection, total int) (rate, allocs float64, err error) {
+func rebuild(ctx context.Context, log ledger.Ledger, store view.Store, p projection.Projection, total int) (rate, allocs float64, err error) {
 	last, err := log.Last(ctx)
 	if err != nil {
 		return 0, 0, err

@@ -69,9 +69,9 @@ func start() (stop func() error, err error) {
 	}
 	base := os.Getenv(PostgresURL)
 	if base == "" {
-		p, err := startPostgres()
+		p, err := startPostgres("", "off") // it does not outlive the tests
 		if err != nil {
-			return stop, fmt.Errorf("no PostgreSQL to test on: set %s, or install the package postgresql-15: %w", PostgresURL, err)
+			return stop, fmt.Errorf("start PostgreSQL to test on: %w", err)
 		}
 		stops = append(stops, p.stop)
 		base = p.url()

@@ -29,15 +29,28 @@ func (s *server) url() string { return fmt.Sprintf(s.scheme, s.port) }
 
 func (s *server) stop() error { return errors.Join(s.end(), os.RemoveAll(s.folder)) }
 
-// startPostgres makes a database in a temporary folder and starts it on
-// loopback. It syncs nothing: it does not outlive the tests.
-func startPostgres() (*server, error) {
+// ErrNone: there is no PostgreSQL on this machine.
+var ErrNone = errors.New("no PostgreSQL here: set " + PostgresURL + ", or install the package postgresql-15")
+
+// Launch starts PostgreSQL for a measurement, with its files below folder and
+// every commit on disk, and returns its URL. ErrNone if there is none.
+func Launch(folder string) (url string, stop func() error, err error) {
+	s, err := startPostgres(folder, "on")
+	if err != nil {
+		return "", nil, err
+	}
+	return s.url(), s.stop, nil
+}
+
+// startPostgres makes a database in a folder below parent, "" = a temporary
+// one, and starts it on loopback.
+func startPostgres(parent, fsync string) (*server, error) {
 	found, err := filepath.Glob(debian)
 	if err != nil || len(found) == 0 {
-		return nil, errors.Join(fmt.Errorf("nothing matches %s", debian), err)
+		return nil, errors.Join(ErrNone, err)
 	}
 	bin := slices.Max(found)
-	s, err := newServer("postgres://assenso@127.0.0.1:%d/postgres?sslmode=disable")
+	s, err := newServer(parent, "postgres://assenso@127.0.0.1:%d/postgres?sslmode=disable")
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +60,7 @@ func startPostgres() (*server, error) {
 		return nil, errors.Join(err, os.RemoveAll(s.folder))
 	}
 	ctl := filepath.Join(bin, "pg_ctl")
-	options := fmt.Sprintf("-c listen_addresses=127.0.0.1 -c port=%d -c unix_socket_directories= -c fsync=off -c max_connections=200", s.port)
+	options := fmt.Sprintf("-c listen_addresses=127.0.0.1 -c port=%d -c unix_socket_directories= -c fsync=%s -c max_connections=200", s.port, fsync)
 	for _, step := range [][]string{
 		{filepath.Join(bin, "initdb"), "-D", data, "-U", "assenso", "-E", "UTF8", "--auth=trust", "--no-sync"},
 		{ctl, "start", "-D", data, "-w", "-t", "60", "-l", filepath.Join(s.folder, "log"), "-o", options},
@@ -62,7 +75,7 @@ func startPostgres() (*server, error) {
 
 // startCockroach starts one node in memory.
 func startCockroach(binary string) (*server, error) {
-	s, err := newServer("postgres://root@127.0.0.1:%d/defaultdb?sslmode=disable")
+	s, err := newServer("", "postgres://root@127.0.0.1:%d/defaultdb?sslmode=disable")
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +99,7 @@ func startCockroach(binary string) (*server, error) {
 	return s, nil
 }
 
-func newServer(scheme string) (*server, error) {
+func newServer(parent, scheme string) (*server, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -95,7 +108,7 @@ func newServer(scheme string) (*server, error) {
 	if err := l.Close(); err != nil {
 		return nil, err
 	}
-	folder, err := os.MkdirTemp("", "assenso-database-*")
+	folder, err := os.MkdirTemp(parent, "assenso-database-*")
 	return &server{folder: folder, port: port, scheme: scheme}, err
 }
 

@@ -207,7 +207,11 @@ func reference(t *testing.T, log *projectiontest.Log) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close()
+	defer func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	follow(t, log, store, projection.Config{})
 	return dump(t, store)
 }
