@@ -1,7 +1,8 @@
 // Package vault is the only link between a number (or evidence) and its key;
 // it forgets on erasure. Everything in it is sealed with AES-GCM; the ledger
-// holds keys and digests only (design.md 7). Backends: sqlvault; vaulttest
-// holds one case for every sentence of this file.
+// holds keys and digests only (design.md 7). Backends: sqlvault (SQLite) and
+// crdbvault (CockroachDB, PostgreSQL); vaulttest holds one case for every
+// sentence of this file.
 package vault
 
 import (

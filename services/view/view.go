@@ -1,7 +1,7 @@
 // Package view holds the read models as a port: what the projections write and
 // what queries, reports and the recorders' duplicate check read. Backends are
-// sqliteview and, from step 2 on, crdbview; viewtest holds one case for every
-// sentence of this file.
+// sqliteview (SQLite) and crdbview (CockroachDB, PostgreSQL); viewtest holds one
+// case for every sentence of this file.
 //
 // Everything here can be rebuilt from the ledger and may be lost. Positions are
 // plain stream names and sequences, so that the port does not know the ledger.
