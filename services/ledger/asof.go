@@ -23,10 +23,12 @@ func LatestAsOf(beats map[events.Family]Beat) (events.Instant, bool) {
 	return earliest - 1, true
 }
 
-// StepBack is how far, as Resolve assumes at first, the stamps of one stream
-// step back between recorders whose clocks differ. Whatever Resolve reads it
-// checks against this, and it widens the assumption when it proves wrong. Clocks
-// kept by NTP differ by milliseconds.
+// StepBack is how far, as Resolve assumes, the stamps of one stream step back
+// between recorders whose clocks differ; within it the answer is exact. What
+// Resolve reads it checks against this, and it widens the assumption when it
+// proves wrong; a larger step that it does not come to read goes unnoticed.
+// Clocks kept by NTP differ by milliseconds. The view's own index is exact
+// whatever the clocks did.
 const StepBack = 10 * time.Second
 
 // Resolve returns the positions of the log as of r: in each stream the last

@@ -344,7 +344,7 @@ func (w *work) standing() (more bool, err error) {
 	for _, key := range due {
 		w.touch(key).all = true
 	}
-	more = len(due) == dueChunk
+	more = len(due) > 0 // fewer than dueChunk may be left out of a chunk that names a contact twice
 	if err := w.memory.storeSweeps(w.tx); err != nil {
 		return false, err
 	}
