@@ -48,3 +48,22 @@ func TestRunFailsWithoutTargets(t *testing.T) {
 		t.Errorf("error %v, want one that says that there is no fuzz target", err)
 	}
 }
+
+// A deadline of the engine is no finding; a finding that also ran into one is.
+func TestDeadlineOnly(t *testing.T) {
+	const head = "fuzz: elapsed: 6s, execs: 69355 (4852/sec), new interesting: 6 (total: 247)\n"
+	for name, c := range map[string]struct {
+		said string
+		want bool
+	}{
+		"the engine's deadline":   {head + "--- FAIL: FuzzCanonical (5.85s)\n    context deadline exceeded\nFAIL\nexit status 1\nFAIL\tx\t5.861s\n", true},
+		"a failing input":         {head + "--- FAIL: FuzzCanonical (1.20s)\n    --- FAIL: FuzzCanonical (0.00s)\n        x_test.go:9: differs\n\n    Failing input written to testdata/fuzz/FuzzCanonical/ab\nFAIL\n", false},
+		"a failing input in time": {head + "--- FAIL: FuzzCanonical (5.85s)\n    context deadline exceeded\nFAIL\n    Failing input written to testdata/fuzz/FuzzCanonical/ab\n", false},
+		"a seed that fails":       {"--- FAIL: FuzzCanonical (0.00s)\n    --- FAIL: FuzzCanonical/seed#0 (0.00s)\n        x_test.go:9: context deadline exceeded\nFAIL\n", false},
+		"no build":                {"FAIL\tx [build failed]\n", false},
+	} {
+		if got := deadlineOnly([]byte(c.said)); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}
