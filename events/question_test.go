@@ -1,0 +1,76 @@
+package events
+
+import (
+	"crypto/ed25519"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+)
+
+func receiptKey(t *testing.T) ed25519.PrivateKey {
+	t.Helper()
+	return ed25519.NewKeyFromSeed([]byte(strings.Repeat("k", ed25519.SeedSize)))
+}
+
+func signedReceipt(t *testing.T) Receipt {
+	t.Helper()
+	r := Receipt{
+		Decision: "d-1", Asked: Question{Contact: strings.Repeat("ab", 16), Controller: "A", Campaign: "K-A", Channel: "operator_call"},
+		At: InstantFromUnixMicro(1_772_708_400_123_000), Verdict: VerdictBlock,
+		Reasons: []ReceiptReason{{Rule: "IT-OPP-01", Effect: VerdictBlock, Clause: "GDPR 21(2)-(3)", Sentence: "call after opposition"}},
+		Passed:  []string{"IT-RPO-01"}, Pack: "it/2026-03", Positions: map[string]uint64{"LEDGER_REF": 17, "LEDGER_00": 412},
+	}
+	if err := r.Sign(receiptKey(t)); err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// A receipt survives its way through JSON and verifies with the public key alone.
+func TestReceiptVerifies(t *testing.T) {
+	r := signedReceipt(t)
+	raw, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back Receipt
+	if err := json.Unmarshal(raw, &back); err != nil {
+		t.Fatal(err)
+	}
+	if err := back.Verify(receiptKey(t).Public().(ed25519.PublicKey)); err != nil {
+		t.Error(err)
+	}
+	message, err := back.SignedBytes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s := string(message); strings.Contains(s, "signature") || !strings.HasPrefix(s, `{"asked":{"campaign":"K-A"`) || !strings.Contains(s, `"key":"`) {
+		t.Errorf("signed bytes %s: want the canonical form with the key and without the signature", s)
+	}
+}
+
+// Any change of the content, another key, or a broken signature is found.
+func TestReceiptChangeIsFound(t *testing.T) {
+	public := receiptKey(t).Public().(ed25519.PublicKey)
+	for name, change := range map[string]func(*Receipt){
+		"verdict":   func(r *Receipt) { r.Verdict = VerdictAllow },
+		"reason":    func(r *Receipt) { r.Reasons = nil },
+		"contact":   func(r *Receipt) { r.Asked.Contact = strings.Repeat("cd", 16) },
+		"instant":   func(r *Receipt) { r.At++ },
+		"positions": func(r *Receipt) { r.Positions = map[string]uint64{"LEDGER_REF": 17, "LEDGER_00": 411} },
+		"signature": func(r *Receipt) { r.Signature = "AAAA" + r.Signature[4:] },
+		"no base64": func(r *Receipt) { r.Signature = "*" },
+	} {
+		r := signedReceipt(t)
+		change(&r)
+		if err := r.Verify(public); !errors.Is(err, ErrReceiptSignature) {
+			t.Errorf("%s changed: error %v, want ErrReceiptSignature", name, err)
+		}
+	}
+	r := signedReceipt(t)
+	other := ed25519.NewKeyFromSeed([]byte(strings.Repeat("o", ed25519.SeedSize))).Public().(ed25519.PublicKey)
+	if err := r.Verify(other); !errors.Is(err, ErrReceiptKey) {
+		t.Errorf("another key: error %v, want ErrReceiptKey", err)
+	}
+}
