@@ -243,7 +243,7 @@ func (p *performance) ask(ctx context.Context, i int) error {
 		return err
 	}
 	for _, d := range j.Doubts {
-		if d.Rule == inquiry.StaleLedger || d.Rule == inquiry.BehindView {
+		if d.Rule == rules.StaleLedger || d.Rule == rules.Behind {
 			return fmt.Errorf("the gate is in doubt: %s: %s", d.Rule, d.Sentence)
 		}
 	}

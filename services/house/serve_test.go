@@ -13,6 +13,7 @@ import (
 	"github.com/assenso/assenso/services/access"
 	"github.com/assenso/assenso/services/gateway"
 	"github.com/assenso/assenso/services/inquiry"
+	"github.com/assenso/assenso/services/rules"
 )
 
 func TestARestartKeepsEverythingAndDoublesNothing(t *testing.T) {
@@ -66,7 +67,7 @@ func TestADecisionIsBlockedUntilTheCampaignIsKnown(t *testing.T) {
 	ask := `{"number":"+393401234567","controller":"A","campaign":"K-A","cli":"+390844100100"}`
 	status, body := r.do(t, http.MethodPost, "/v1/decisions", "application/json", ask)
 	d := decode[inquiry.Decision](t, body)
-	if status != 200 || d.Verdict != events.VerdictBlock || !hasReason(d, inquiry.UnknownCampaign) {
+	if status != 200 || d.Verdict != events.VerdictBlock || !hasReason(d, rules.UnknownCampaign) {
 		t.Errorf("%d %s", status, body)
 	}
 	opened := `{"specversion":"1.0","id":"k-1","source":"crm.a.example","type":"campaign.opened.v1","time":"2026-01-10T12:00:00+01:00","controller":"A","campaign":"K-A","data":{"purpose":"marketing","channels":["operator_call"],"sector":"telecom","lists":["L-A"],"clis":["+390844100100"]}}`
@@ -76,7 +77,7 @@ func TestADecisionIsBlockedUntilTheCampaignIsKnown(t *testing.T) {
 	r.settle(t)
 	_, body = r.do(t, http.MethodPost, "/v1/decisions", "application/json", ask)
 	d = decode[inquiry.Decision](t, body)
-	if d.Verdict != events.VerdictBlock || hasReason(d, inquiry.UnknownCampaign) || !hasReason(d, "IT-CON-01") || d.Pack == "" {
+	if d.Verdict != events.VerdictBlock || hasReason(d, rules.UnknownCampaign) || !hasReason(d, "IT-CON-01") || d.Pack == "" {
 		t.Errorf("%s", body)
 	}
 	status, body = r.do(t, http.MethodGet, "/v1/campaigns/K-A/report", "", "")

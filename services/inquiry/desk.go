@@ -196,10 +196,10 @@ func (d *Desk) Judge(ctx context.Context, a rules.Attempt, t events.Instant) (Ju
 	defer d.mu.RUnlock()
 	j := Judgement{Law: d.Engine.Gate(h, d.world.Reference, a.Normalised(), t), Doubts: doubts, Progress: progress}
 	if !d.world.Knows(campaign, contact.Gate(t)) {
-		j.Doubts = append(j.Doubts, doubt(UnknownCampaign, "no campaign of this id was opened by this controller: publish campaign.opened first"))
+		j.Doubts = append(j.Doubts, rules.Doubt(rules.UnknownCampaign, "no campaign of this id was opened by this controller: publish campaign.opened first"))
 	}
 	if j.Law.Pack == "" {
-		j.Doubts = append(j.Doubts, doubt(MissingPack, "no rule pack is valid at this instant: add one to the packs"))
+		j.Doubts = append(j.Doubts, rules.Doubt(rules.MissingPack, "no rule pack is valid at this instant: add one to the packs"))
 	}
 	return j, nil
 }
@@ -239,11 +239,11 @@ func (d *Desk) doubts(ctx context.Context, t, now events.Instant) ([]rules.Reaso
 	}
 	var doubts []rules.Reason
 	if past := t <= h.Latest; !past && (h.Oldest.IsZero() || now.Sub(h.Oldest) > orDefault(d.Fresh, 5*time.Second)) {
-		doubts = append(doubts, doubt(StaleLedger, "a recorder has not reported for too long: a revocation may be waiting; see /readyz"))
+		doubts = append(doubts, rules.Doubt(rules.StaleLedger, "a recorder has not reported for too long: a revocation may be waiting; see /readyz"))
 	}
 	progress, err := d.await(ctx, h.Needs)
 	if errors.Is(err, ErrBehind) {
-		return append(doubts, doubt(BehindView, "the view has not applied all that is recorded: ask again")), progress, nil
+		return append(doubts, rules.Doubt(rules.Behind, "the view has not applied all that is recorded: ask again")), progress, nil
 	}
 	return doubts, progress, err
 }

@@ -151,22 +151,22 @@ func TestInDoubtNoCall(t *testing.T) {
 		want   []string
 	}{
 		{"nothing in doubt", nil, nil, nil},
-		{"a recorder never reported", func(_ *Desk, _ *stored, b map[events.Family]Beat) { delete(b, events.FamilyRevocations) }, nil, []string{StaleLedger}},
+		{"a recorder never reported", func(_ *Desk, _ *stored, b map[events.Family]Beat) { delete(b, events.FamilyRevocations) }, nil, []string{rules.StaleLedger}},
 		{"a recorder is silent", func(_ *Desk, _ *stored, b map[events.Family]Beat) {
 			b[events.FamilyRevocations] = Beat{Instant: noon.Add(-6 * time.Second)}
-		}, nil, []string{StaleLedger}},
+		}, nil, []string{rules.StaleLedger}},
 		{"the view lags", func(_ *Desk, _ *stored, b map[events.Family]Beat) {
 			b[events.FamilyGrants] = Beat{Instant: noon, Positions: view.Positions{"LEDGER_00": 2}}
-		}, nil, []string{BehindView}},
-		{"unknown campaign", nil, func(a *rules.Attempt) { a.Campaign = "K-B" }, []string{UnknownCampaign}},
-		{"campaign opened later", nil, func(a *rules.Attempt) { a.DialledAt = at("2026-02-01T10:00:00Z") }, []string{UnknownCampaign}},
-		{"no pack", func(d *Desk, _ *stored, _ map[events.Family]Beat) { d.Engine.(*askEngine).pack = "" }, nil, []string{MissingPack}},
+		}, nil, []string{rules.Behind}},
+		{"unknown campaign", nil, func(a *rules.Attempt) { a.Campaign = "K-B" }, []string{rules.UnknownCampaign}},
+		{"campaign opened later", nil, func(a *rules.Attempt) { a.DialledAt = at("2026-02-01T10:00:00Z") }, []string{rules.UnknownCampaign}},
+		{"no pack", func(d *Desk, _ *stored, _ map[events.Family]Beat) { d.Engine.(*askEngine).pack = "" }, nil, []string{rules.MissingPack}},
 		{"the past needs no fresh beat", func(d *Desk, _ *stored, _ map[events.Family]Beat) {
 			d.Clock = func() events.Instant { return noon.Add(time.Hour) }
 		}, func(a *rules.Attempt) { a.DialledAt = noon.Add(-time.Minute) }, nil},
 		{"the present does", func(d *Desk, _ *stored, _ map[events.Family]Beat) {
 			d.Clock = func() events.Instant { return noon.Add(time.Hour) }
-		}, nil, []string{StaleLedger}},
+		}, nil, []string{rules.StaleLedger}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d, _ := desk(c.change)

@@ -1,0 +1,241 @@
+package gate
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+
+	"github.com/assenso/assenso/events"
+)
+
+// One fact in memory:
+//
+//	flags     1 byte
+//	template  uvarint
+//	time      5 bytes, milliseconds since epoch, big endian; 8 bytes of microseconds where wide
+//	received  uvarint, microseconds after time, where flagAhead
+//	first     text, where flagFirst
+//	second    text, where flagSecond
+//	dialled   uvarint before time, where flagDialled: milliseconds, microseconds where wide
+//	proof     two uvarint, microseconds after time plus 1, 0 for none, where flagProof
+//
+// A text is its length as uvarint and its bytes; length 0 stands for the 16
+// bytes of a UUID in lower-case canonical form.
+const (
+	flagWide byte = 1 << iota
+	flagAhead
+	flagFirst
+	flagSecond
+	flagDialled
+	flagProof
+)
+
+// epoch is the zero of narrow times: 2010-01-01T00:00:00Z. Five bytes of
+// milliseconds reach to 2044; other times are wide.
+var epoch = events.InstantFromUnixMicro(1_262_304_000_000_000)
+
+const (
+	milli     = 1000 // microseconds
+	narrowMax = 1 << 40
+)
+
+// encoded is one fact as it is stored.
+type encoded struct {
+	template       uint32
+	time, received events.Instant
+	own
+}
+
+// append writes the fact. received is kept only where it differs from time: the
+// caller sets it to time once it has passed.
+func (f *encoded) append(dst []byte) []byte {
+	var flags byte
+	since := int64(f.time - epoch)
+	if since < 0 || since%milli != 0 || since/milli >= narrowMax || (f.dialled != 0 && int64(f.time-f.dialled)%milli != 0) {
+		flags |= flagWide
+	}
+	for _, b := range []struct {
+		flag byte
+		iff  bool
+	}{
+		{flagAhead, f.received > f.time}, {flagFirst, f.first != ""}, {flagSecond, f.second != ""},
+		{flagDialled, f.dialled != 0}, {flagProof, f.confirmed != 0 || f.notified != 0},
+	} {
+		if b.iff {
+			flags |= b.flag
+		}
+	}
+	dst = append(dst, flags)
+	dst = binary.AppendUvarint(dst, uint64(f.template))
+	unit := int64(milli)
+	if flags&flagWide != 0 {
+		dst, unit = binary.BigEndian.AppendUint64(dst, uint64(f.time)), 1
+	} else {
+		ms := uint64(since / milli)
+		dst = append(dst, byte(ms>>32), byte(ms>>24), byte(ms>>16), byte(ms>>8), byte(ms))
+	}
+	if flags&flagAhead != 0 {
+		dst = binary.AppendUvarint(dst, uint64(f.received-f.time))
+	}
+	if flags&flagFirst != 0 {
+		dst = appendText(dst, f.first)
+	}
+	if flags&flagSecond != 0 {
+		dst = appendText(dst, f.second)
+	}
+	if flags&flagDialled != 0 {
+		dst = binary.AppendVarint(dst, int64(f.time-f.dialled)/unit)
+	}
+	if flags&flagProof != 0 {
+		dst = appendAfter(appendAfter(dst, f.time, f.confirmed), f.time, f.notified)
+	}
+	return dst
+}
+
+func appendAfter(dst []byte, time, at events.Instant) []byte {
+	if at == 0 {
+		return append(dst, 0)
+	}
+	return binary.AppendUvarint(dst, zigzag(int64(at-time))+1)
+}
+
+func zigzag(v int64) uint64   { return uint64(v)<<1 ^ uint64(v>>63) }
+func unzigzag(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }
+
+func appendText(dst []byte, s string) []byte {
+	if id, ok := uuid(s); ok {
+		return append(append(dst, 0), id[:]...)
+	}
+	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
+}
+
+// uuid reads a UUID in lower-case canonical form.
+func uuid(s string) (id [16]byte, ok bool) {
+	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
+		return id, false
+	}
+	for i := range len(s) {
+		if c := s[i]; c >= 'A' && c <= 'F' {
+			return id, false
+		}
+	}
+	at := 0
+	for _, part := range [...]string{s[0:8], s[9:13], s[14:18], s[19:23], s[24:36]} {
+		n, err := hex.Decode(id[at:], []byte(part))
+		if err != nil {
+			return id, false
+		}
+		at += n
+	}
+	return id, true
+}
+
+func uuidText(id []byte) string {
+	var b [36]byte
+	hex.Encode(b[0:8], id[0:4])
+	hex.Encode(b[9:13], id[4:6])
+	hex.Encode(b[14:18], id[6:8])
+	hex.Encode(b[19:23], id[8:10])
+	hex.Encode(b[24:36], id[10:16])
+	b[8], b[13], b[18], b[23] = '-', '-', '-', '-'
+	return string(b[:])
+}
+
+// errRecord: the memory of a contact cannot be read. It never happens but by a
+// fault of the program or a snapshot that was changed.
+var errRecord = fmt.Errorf("gate memory unreadable")
+
+// next reads the first fact of b and returns what follows it.
+func (f *encoded) next(b []byte) (rest []byte, err error) {
+	r := reader{b: b}
+	flags := r.byte()
+	*f = encoded{template: uint32(r.uvarint())}
+	unit := int64(milli)
+	if flags&flagWide != 0 {
+		f.time, unit = events.Instant(r.bigEndian(8)), 1
+	} else {
+		f.time = epoch + events.Instant(r.bigEndian(5)*milli)
+	}
+	f.received = f.time
+	if flags&flagAhead != 0 {
+		f.received += events.Instant(r.uvarint())
+	}
+	if flags&flagFirst != 0 {
+		f.first = r.text()
+	}
+	if flags&flagSecond != 0 {
+		f.second = r.text()
+	}
+	if flags&flagDialled != 0 {
+		f.dialled = f.time - events.Instant(r.varint()*unit)
+	}
+	if flags&flagProof != 0 {
+		f.confirmed, f.notified = r.after(f.time), r.after(f.time)
+	}
+	if r.failed || flags >= flagProof<<1 {
+		return nil, errRecord
+	}
+	return r.b, nil
+}
+
+// reader takes bytes off the front.
+type reader struct {
+	b      []byte
+	failed bool
+}
+
+func (r *reader) take(n int) []byte {
+	if n < 0 || n > len(r.b) {
+		r.failed, r.b = true, nil
+		return nil
+	}
+	out := r.b[:n]
+	r.b = r.b[n:]
+	return out
+}
+
+func (r *reader) byte() byte {
+	if b := r.take(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (r *reader) bigEndian(n int) uint64 {
+	var v uint64
+	for _, c := range r.take(n) {
+		v = v<<8 | uint64(c)
+	}
+	return v
+}
+
+func (r *reader) uvarint() uint64 {
+	v, n := binary.Uvarint(r.b)
+	if n <= 0 {
+		r.failed, r.b = true, nil
+		return 0
+	}
+	r.b = r.b[n:]
+	return v
+}
+
+func (r *reader) varint() int64 { return unzigzag(r.uvarint()) }
+
+func (r *reader) after(time events.Instant) events.Instant {
+	v := r.uvarint()
+	if v == 0 {
+		return 0
+	}
+	return time + events.Instant(unzigzag(v-1))
+}
+
+func (r *reader) text() string {
+	n := r.uvarint()
+	if n == 0 {
+		if id := r.take(16); id != nil {
+			return uuidText(id)
+		}
+		return ""
+	}
+	return string(r.take(int(min(n, 1<<20))))
+}

@@ -1,0 +1,236 @@
+package gate
+
+import (
+	"fmt"
+	"maps"
+	"sync"
+	"sync/atomic"
+
+	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/contact"
+	"github.com/assenso/assenso/services/ledger"
+	"github.com/assenso/assenso/services/rules"
+)
+
+// shardsPerPartition divides a partition, so that a snapshot copies a little at
+// a time and a table that grows holds up few questions.
+const shardsPerPartition = 16
+
+// state is what the gate knows. Its writer holds mu for a few records at a
+// time; questions hold it for reading while they are answered, so that an
+// answer and its positions belong together.
+type state struct {
+	mu         sync.RWMutex
+	partitions int
+	shards     []shard // of partition p: p*shardsPerPartition and following
+	streams    []ledger.Stream
+	at         []mark // by stream, in the order of streams
+	templates  []template
+	reference  *rules.Reference
+	// full are the contacts that are judged from their whole history, each with
+	// a number that changes with every event of theirs.
+	full  map[events.ContactKey]uint64
+	moves uint64
+	// floor is the latest instant that any question or stored form relied on:
+	// the gate's clock never goes back behind it.
+	floor events.Instant
+
+	positions atomic.Pointer[map[string]uint64] // of at; nil = to be made again
+	applied   chan struct{}                     // closed and replaced when at moves
+}
+
+// shard is a part of the contacts of one partition.
+type shard struct {
+	memory *memory
+	// saved is the sequence up to which a snapshot held it: earlier records are
+	// in it already.
+	saved ledger.Sequence
+}
+
+// mark is how far one stream has been applied.
+type mark struct {
+	sequence ledger.Sequence
+	recorded events.Instant // running maximum
+}
+
+func newState(partitions int) *state {
+	s := &state{
+		partitions: partitions, streams: ledger.Streams(partitions), reference: rules.NewReference(),
+		full: map[events.ContactKey]uint64{}, applied: make(chan struct{}),
+	}
+	s.at = make([]mark, len(s.streams))
+	s.shards = make([]shard, partitions*shardsPerPartition)
+	for i := range s.shards {
+		s.shards[i].memory = newMemory()
+	}
+	return s
+}
+
+// lane is the number of a stream.
+func (s *state) lane(stream ledger.Stream) int {
+	for i, name := range s.streams {
+		if name == stream {
+			return i
+		}
+	}
+	return -1
+}
+
+func (s *state) shard(key events.ContactKey) *shard {
+	return &s.shards[key.Partition(s.partitions)*shardsPerPartition+int(key[15])%shardsPerPartition]
+}
+
+// vector returns the positions; mu is held. The map is shared and must not be
+// changed.
+func (s *state) vector() map[string]uint64 {
+	if p := s.positions.Load(); p != nil {
+		return *p
+	}
+	p := make(map[string]uint64, len(s.at))
+	for i, m := range s.at {
+		if m.sequence > 0 {
+			p[string(s.streams[i])] = uint64(m.sequence)
+		}
+	}
+	s.positions.Store(&p)
+	return p
+}
+
+// covers reports whether everything within p is applied; mu is held.
+func (s *state) covers(p ledger.Positions) bool {
+	for stream, n := range p {
+		if i := s.lane(stream); i < 0 || s.at[i].sequence < n {
+			return false
+		}
+	}
+	return true
+}
+
+// ledgerPositions is a copy of the positions for the ledger's port.
+func (s *state) ledgerPositions() ledger.Positions {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	out := make(ledger.Positions, len(s.at))
+	for i, m := range s.at {
+		out[s.streams[i]] = m.sequence
+	}
+	return out
+}
+
+// moved tells those who wait that something was applied; mu is held for writing.
+func (s *state) moved() {
+	s.positions.Store(nil)
+	close(s.applied)
+	s.applied = make(chan struct{})
+}
+
+// waiting returns a channel that is closed when something more is applied.
+func (s *state) waiting() <-chan struct{} {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.applied
+}
+
+// markFull makes a contact one that is judged from its whole history; mu is
+// held for writing.
+func (s *state) markFull(key events.ContactKey) {
+	s.moves++
+	s.full[key] = s.moves
+}
+
+// scratch is the memory of one rebuilding of facts, used again.
+type scratch struct {
+	facts  []*contact.Fact
+	values []contact.Fact
+	calls  []events.CallConcluded
+}
+
+// ordinals are ids of rebuilt facts other than grants: nothing reads them, but
+// they differ.
+var ordinals = func() (out [256]string) {
+	for i := range out {
+		out[i] = fmt.Sprintf("#%03d", i)
+	}
+	return out
+}()
+
+func ordinal(i int) string {
+	if i < len(ordinals) {
+		return ordinals[i]
+	}
+	return fmt.Sprintf("#%03d", i)
+}
+
+// rebuild returns the facts of a contact's record as the rules read them. They
+// are valid until the next rebuild with the same scratch.
+func (sc *scratch) rebuild(key events.ContactKey, content []byte, list []template) ([]*contact.Fact, error) {
+	sc.facts, sc.values = sc.facts[:0], sc.values[:0]
+	sc.calls = sc.calls[:0]
+	for len(content) > 0 {
+		var e encoded
+		var err error
+		if content, err = e.next(content); err != nil {
+			return nil, err
+		}
+		if int(e.template) >= len(list) {
+			return nil, errRecord
+		}
+		t := &list[e.template]
+		sc.values = append(sc.values, contact.Fact{Event: events.Event{
+			ID: ordinal(len(sc.values)), Source: t.source, Type: t.typ, Time: e.time, Received: e.received, Recorded: past,
+			Controller: t.controller, Subject: key, Data: t.data,
+		}})
+		sc.fill(&sc.values[len(sc.values)-1], &e)
+	}
+	for i := range sc.values {
+		sc.facts = append(sc.facts, &sc.values[i])
+	}
+	return sc.facts, nil
+}
+
+// fill puts a fact's own values into a copy of its template's payload.
+func (sc *scratch) fill(f *contact.Fact, e *encoded) {
+	switch d := f.Data.(type) {
+	case *events.ConsentGranted:
+		f.ID = e.first
+		if e.second == "" && e.confirmed == 0 && e.notified == 0 {
+			return
+		}
+		n := *d
+		n.Contract = e.second
+		if d.Proof != nil {
+			p := *d.Proof
+			p.ConfirmedAt, p.NotifiedAt = max(p.ConfirmedAt, e.confirmed), max(p.NotifiedAt, e.notified)
+			n.Proof = &p
+		}
+		f.Data = &n
+	case *events.CallConcluded:
+		dialled := e.dialled
+		if dialled == 0 {
+			dialled = e.time
+		}
+		sc.calls = append(sc.calls, *d)
+		n := &sc.calls[len(sc.calls)-1]
+		n.DialledAt = dialled
+		f.Data = n
+	case *events.ConsentReverified:
+		n := *d
+		n.Grant = e.first
+		f.Data = &n
+	case *events.ConsentInvalidated:
+		n := *d
+		n.Grant = e.first
+		f.Data = &n
+	case *events.ContractConcluded:
+		n := *d
+		n.Contract = e.first
+		f.Data = &n
+	case *events.ContractEnded:
+		n := *d
+		n.Contract = e.first
+		f.Data = &n
+	}
+}
+
+// clonePositions copies positions that are shared.
+func clonePositions(p map[string]uint64) map[string]uint64 { return maps.Clone(p) }
