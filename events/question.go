@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 )
@@ -112,28 +111,16 @@ func ReceiptKey(public ed25519.PublicKey) string {
 
 // SignedBytes is what the signature covers: the RFC 8785 form of the receipt
 // without its signature.
-func (r *Receipt) SignedBytes() ([]byte, error) {
+func (r *Receipt) SignedBytes() []byte {
 	unsigned := *r
 	unsigned.Signature = ""
-	raw, err := json.Marshal(struct {
-		*Receipt
-		Signature *struct{} `json:"signature,omitempty"` // hides the embedded one
-	}{Receipt: &unsigned})
-	if err != nil {
-		return nil, fmt.Errorf("encode receipt: %w", err)
-	}
-	return CanonicalJSON(raw)
+	return unsigned.AppendCanonical(make([]byte, 0, 2048))
 }
 
 // Sign names the key and signs the receipt with it.
-func (r *Receipt) Sign(key ed25519.PrivateKey) error {
+func (r *Receipt) Sign(key ed25519.PrivateKey) {
 	r.Key = ReceiptKey(key.Public().(ed25519.PublicKey))
-	message, err := r.SignedBytes()
-	if err != nil {
-		return err
-	}
-	r.Signature = base64.StdEncoding.EncodeToString(ed25519.Sign(key, message))
-	return nil
+	r.Signature = base64.StdEncoding.EncodeToString(ed25519.Sign(key, r.SignedBytes()))
 }
 
 // Verify checks the signature under a public key. The error wraps
@@ -146,11 +133,7 @@ func (r *Receipt) Verify(public ed25519.PublicKey) error {
 	if err != nil {
 		return fmt.Errorf("verify receipt %s: %w", r.Decision, ErrReceiptSignature)
 	}
-	message, err := r.SignedBytes()
-	if err != nil {
-		return err
-	}
-	if !ed25519.Verify(public, message, signature) {
+	if !ed25519.Verify(public, r.SignedBytes(), signature) {
 		return fmt.Errorf("verify receipt %s: %w", r.Decision, ErrReceiptSignature)
 	}
 	return nil

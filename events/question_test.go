@@ -21,9 +21,7 @@ func signedReceipt(t *testing.T) Receipt {
 		Reasons: []ReceiptReason{{Rule: "IT-OPP-01", Effect: VerdictBlock, Clause: "GDPR 21(2)-(3)", Sentence: "call after opposition"}},
 		Passed:  []string{"IT-RPO-01"}, Pack: "it/2026-03", Positions: map[string]uint64{"LEDGER_REF": 17, "LEDGER_00": 412},
 	}
-	if err := r.Sign(receiptKey(t)); err != nil {
-		t.Fatal(err)
-	}
+	r.Sign(receiptKey(t))
 	return r
 }
 
@@ -41,11 +39,7 @@ func TestReceiptVerifies(t *testing.T) {
 	if err := back.Verify(receiptKey(t).Public().(ed25519.PublicKey)); err != nil {
 		t.Error(err)
 	}
-	message, err := back.SignedBytes()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if s := string(message); strings.Contains(s, "signature") || !strings.HasPrefix(s, `{"asked":{"campaign":"K-A"`) || !strings.Contains(s, `"key":"`) {
+	if s := string(back.SignedBytes()); strings.Contains(s, "signature") || !strings.HasPrefix(s, `{"asked":{"campaign":"K-A"`) || !strings.Contains(s, `"key":"`) {
 		t.Errorf("signed bytes %s: want the canonical form with the key and without the signature", s)
 	}
 }
@@ -72,5 +66,48 @@ func TestReceiptChangeIsFound(t *testing.T) {
 	other := ed25519.NewKeyFromSeed([]byte(strings.Repeat("o", ed25519.SeedSize))).Public().(ed25519.PublicKey)
 	if err := r.Verify(other); !errors.Is(err, ErrReceiptKey) {
 		t.Errorf("another key: error %v, want ErrReceiptKey", err)
+	}
+}
+
+// The hand-written form is the RFC 8785 form of the plain encoding, field by
+// field, for questions and receipts with everything set and with nothing set.
+func TestReceiptCanonicalForm(t *testing.T) {
+	type plain Receipt // without MarshalJSON
+	for name, r := range map[string]Receipt{
+		"full": {
+			Decision: "d \"1\"", Verdict: VerdictWarn, Basis: BasisConsent, Pack: "it/2026-03", Key: "0123456789abcdef", Signature: "AA==",
+			At: InstantFromUnixMicro(1), ValidUntil: InstantFromUnixMicro(1_000_001), ExpiresAt: InstantFromUnixMicro(7_000_000),
+			Reasons: []ReceiptReason{{"R-1", VerdictWarn, "art. 1", "è vero <b>"}, {"R-2", VerdictBlock, "art. 2", "no"}}, Passed: []string{"R-3", "R-4"},
+			Positions: map[string]uint64{"LEDGER_REF": 1, "LEDGER_00": 1 << 52, "LEDGER_10": 3},
+			Asked: Question{"+391", "IT", "ab", "A", "K", "a-1", "2026-01-01T00:00:00Z", "marketing", "sms", "P1", "+392", "IT", "AL", true, "manual", "ag", true,
+				"consent", "g", "rq", "b", "fibre"},
+		},
+		"empty": {Reasons: []ReceiptReason{}, Passed: []string{}, Positions: map[string]uint64{}, Verdict: VerdictBlock, Decision: "d", Pack: "p", Key: "k", Signature: "s",
+			At: 1, ValidUntil: 1, ExpiresAt: 1, Asked: Question{Controller: "A", Campaign: "K"}},
+	} {
+		raw, err := json.Marshal(plain(r))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := CanonicalJSON(raw)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.AppendCanonical(nil); string(got) != string(want) {
+			t.Errorf("%s:\n got %s\nwant %s", name, got, want)
+		}
+	}
+}
+
+// The event that records a receipt is a valid submission of the gate.
+func TestReceiptDecisionEvent(t *testing.T) {
+	r := signedReceipt(t)
+	r.Asked.Attempt, r.ExpiresAt = "c-1", r.At
+	s, faults := Validate(r.DecisionEvent(), ValidateOptions{Family: FamilyOutcomes, Now: r.At, AllowSubject: true})
+	if len(faults) > 0 {
+		t.Fatalf("faults %v", faults)
+	}
+	if s.ID != r.Decision || s.Source != GateSource || s.Type != TypeDecisionIssued {
+		t.Errorf("submission %+v is not the receipt's", s.Identity())
 	}
 }
