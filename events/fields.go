@@ -1,5 +1,7 @@
 package events
 
+import "slices"
+
 // FieldKind is the JSON shape of a field of data.
 type FieldKind uint8
 
@@ -66,6 +68,9 @@ var ClosedSets = map[string][]string{
 	"complaint way":       {"garante", "agcom", "subject", "other"},
 	"complaint result":    {"founded", "unfounded"},
 }
+
+// InSet reports whether v is a value of a closed set.
+func InSet(set, v string) bool { return slices.Contains(ClosedSets[set], v) }
 
 func req(f Field) Field { f.Required = true; return f }
 

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // DecideSubject is where the gate answers questions of a controller over NATS
@@ -52,6 +53,15 @@ type Refusal struct {
 	Errors []Fault `json:"errors"`
 }
 
+// Error implements error; it quotes no value.
+func (r *Refusal) Error() string {
+	parts := make([]string, len(r.Errors))
+	for i, f := range r.Errors {
+		parts[i] = f.Field + ": " + f.Code
+	}
+	return "read question: " + strings.Join(parts, "; ")
+}
+
 // GateSource is the source of decision.issued and decision.batch_issued.
 const GateSource = "gate"
 
@@ -70,7 +80,7 @@ type ReceiptReason struct {
 type Receipt struct {
 	// Decision is the id of the decision.issued that records this receipt;
 	// call.concluded cites it as its decision.
-	Decision string `json:"decision"`
+	Decision string `json:"decision,omitempty"`
 	// Asked is the question as it was judged, without the number; its Contact
 	// is the contact key, its defaults are filled in.
 	Asked Question `json:"asked"`
@@ -90,8 +100,10 @@ type Receipt struct {
 	Positions  map[string]uint64 `json:"positions"` // stream → sequence applied
 	// Key names the signing key: the first 16 hex digits of the SHA-256 of the
 	// public key. Signature is Ed25519 over SignedBytes, in base64 (RFC 4648 4).
-	Key       string `json:"key"`
-	Signature string `json:"signature"`
+	// Both are absent, and no event is recorded, where the question named an
+	// instant of its own: such an answer permits no call.
+	Key       string `json:"key,omitempty"`
+	Signature string `json:"signature,omitempty"`
 }
 
 // Errors of Verify.

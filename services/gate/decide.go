@@ -140,7 +140,7 @@ func (g *Gate) law(a rules.Attempt, t events.Instant) (d rules.Decision, ok bool
 	if err != nil {
 		return d, false // the memory is broken: see fetch
 	}
-	return g.cfg.Engine.Gate(contact.NewHistory(a.Contact, facts), g.reference, a, t), true
+	return g.cfg.Engine.GateFacts(facts, g.reference, a, t)
 }
 
 // fetch reads the whole history of a contact as of what is applied. A fault

@@ -103,14 +103,14 @@ func zigzag(v int64) uint64   { return uint64(v)<<1 ^ uint64(v>>63) }
 func unzigzag(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }
 
 func appendText(dst []byte, s string) []byte {
-	if id, ok := uuid(s); ok {
+	if id, ok := parseUUID(s); ok {
 		return append(append(dst, 0), id[:]...)
 	}
 	return append(binary.AppendUvarint(dst, uint64(len(s))), s...)
 }
 
-// uuid reads a UUID in lower-case canonical form.
-func uuid(s string) (id [16]byte, ok bool) {
+// parseUUID reads a UUID in lower-case canonical form.
+func parseUUID(s string) (id [16]byte, ok bool) {
 	if len(s) != 36 || s[8] != '-' || s[13] != '-' || s[18] != '-' || s[23] != '-' {
 		return id, false
 	}

@@ -259,6 +259,15 @@ func (g *Gate) pause(ctx context.Context, what string, err error) error {
 	}
 }
 
+// Refresh reads the beats now: an answer after it rests on all that they
+// promise.
+func (g *Gate) Refresh(ctx context.Context) error {
+	g.readBeats(ctx)
+	g.beatsMu.RLock()
+	defer g.beatsMu.RUnlock()
+	return g.beatsErr
+}
+
 // watchBeats reads the beats regularly.
 func (g *Gate) watchBeats(ctx context.Context) {
 	tick := time.NewTicker(g.cfg.Poll)

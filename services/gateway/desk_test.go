@@ -2,10 +2,12 @@ package gateway
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/assenso/assenso/events"
 	"github.com/assenso/assenso/services/inquiry"
@@ -25,16 +27,35 @@ var knownKey = keyOf(events.NewPhone("+393401234567", "mobile"))
 // answer to all of them.
 type fakeDesk struct {
 	err     error
-	asked   rules.Attempt
+	asked   events.Question
 	cut     inquiry.Cutoffs
 	settled []string
 	reasons []string
 }
 
-func (f *fakeDesk) Decide(_ context.Context, a rules.Attempt) (inquiry.Decision, error) {
-	f.asked = a
-	return inquiry.Decision{Decision: rules.Decision{Verdict: events.VerdictBlock, Pack: "it/2026-03", Passed: []string{"IT-CLI-01"},
-		Reasons: []rules.Reason{{Rule: "IT-RPO-02", Effect: events.VerdictBlock, Clause: "DPR 26/2022 8(2)", Sentence: "no valid consultation"}}}, Contact: a.Contact, At: testNow}, f.err
+// Ask stands for the gate: it refuses a question without a contact, and signs.
+func (f *fakeDesk) Ask(_ context.Context, q events.Question) (events.Receipt, error) {
+	f.asked = q
+	if (q.Number == "") == (q.Contact == "") {
+		return events.Receipt{}, fmt.Errorf("fake ask: %w", &events.Refusal{Errors: []events.Fault{{Code: "phone_missing", Field: "number", Hint: "give either number or contact"}}})
+	}
+	q.Number, q.Contact = "", knownKey.String()
+	r := events.Receipt{Decision: "d-1", Asked: q, At: testNow, Verdict: events.VerdictBlock, Pack: "it/2026-03", Passed: []string{"IT-CLI-01"}, ExpiresAt: testNow, ValidUntil: testNow,
+		Positions: map[string]uint64{"LEDGER_00": 7}, Reasons: []events.ReceiptReason{{Rule: "IT-RPO-02", Effect: events.VerdictBlock, Clause: "DPR 26/2022 8(2)", Sentence: "no valid consultation"}}}
+	r.Asked.Attempt = "c-1"
+	r.Sign(gateKey)
+	return r, f.err
+}
+
+// gateKey signs the receipts of the fake gate.
+var gateKey = ed25519.NewKeyFromSeed([]byte(strings.Repeat("k", ed25519.SeedSize)))
+
+func (f *fakeDesk) PublicKeys() []ed25519.PublicKey {
+	return []ed25519.PublicKey{gateKey.Public().(ed25519.PublicKey)}
+}
+
+func (f *fakeDesk) Recompute(context.Context, events.Receipt) (rules.Decision, error) {
+	return rules.Decision{Verdict: events.VerdictBlock, Reasons: []rules.Reason{{Rule: "IT-RPO-02", Effect: events.VerdictBlock}}}, f.err
 }
 
 func (f *fakeDesk) Contact(_ context.Context, key events.ContactKey, c inquiry.Cutoffs) (inquiry.Contact, error) {

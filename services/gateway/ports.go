@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"io"
 
@@ -16,11 +17,32 @@ var ErrUnknown = errors.New("unknown")
 
 // Desk answers questions; *inquiry.Desk is one.
 type Desk interface {
-	Decide(ctx context.Context, a rules.Attempt) (inquiry.Decision, error)
 	Contact(ctx context.Context, key events.ContactKey, c inquiry.Cutoffs) (inquiry.Contact, error)
 	Timeline(ctx context.Context, key events.ContactKey, c inquiry.Cutoffs) (inquiry.Timeline, error)
 	Campaigns(ctx context.Context) (inquiry.Campaigns, error)
 	Resolve(ctx context.Context, controller, campaign string) (view.CampaignRef, error)
+}
+
+// Errors of Gate.
+var (
+	// ErrNoGate: no gate answers. Do not call; ask again. HTTP answers 503.
+	ErrNoGate = errors.New("no gate")
+	// ErrReceipt: the receipt is none of this gate's, or was changed. HTTP
+	// answers 422.
+	ErrReceipt = errors.New("receipt not genuine")
+)
+
+// Gate answers questions about calls.
+type Gate interface {
+	// Ask answers with a signed receipt, which is recorded within a second; a
+	// question about an instant of its own is answered from history, unsigned.
+	// The error is an *events.Refusal, ErrNoGate or one of the ports'.
+	Ask(ctx context.Context, q events.Question) (events.Receipt, error)
+	// PublicKeys are those with which receipts verify.
+	PublicKeys() []ed25519.PublicKey
+	// Recompute gives the law's answer to a receipt's question as of its
+	// positions.
+	Recompute(ctx context.Context, r events.Receipt) (rules.Decision, error)
 }
 
 // Report is a built report.

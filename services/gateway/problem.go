@@ -78,6 +78,8 @@ var problems = []row{
 	{inquiry.ErrBehind, "view-behind", http.StatusServiceUnavailable, 1, "the view has not applied what was asked for: try again"},
 	{inquiry.ErrUnknown, "unknown", http.StatusNotFound, 0, "nothing is recorded under this name"},
 	{inquiry.ErrAmbiguous, "ambiguous", http.StatusConflict, 0, "several controllers have a campaign of this id: name the controller"},
+	{ErrNoGate, "no-gate", http.StatusServiceUnavailable, 1, "no gate answers: do not call, ask again"},
+	{ErrReceipt, "receipt-not-genuine", http.StatusUnprocessableEntity, 0, "this is no receipt of this gate, or it was changed"},
 	{ErrUnknown, "unknown", http.StatusNotFound, 0, "nothing is kept under this id"},
 	{access.ErrUnauthenticated, "unauthenticated", http.StatusUnauthorized, 0, "not authenticated"},
 	{vault.ErrUnavailable, "vault-unavailable", http.StatusServiceUnavailable, 2, "the vault cannot be reached: try again"},
@@ -92,6 +94,10 @@ func problemOf(err error) *Problem {
 	var p *Problem
 	if errors.As(err, &p) {
 		return p
+	}
+	var unread *events.Refusal
+	if errors.As(err, &unread) {
+		return &Problem{Type: problemType + "bad-request", Title: "the request cannot be understood", Status: http.StatusBadRequest, Errors: unread.Errors}
 	}
 	if late := tooLate(err); late != nil {
 		return late

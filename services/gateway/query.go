@@ -9,7 +9,6 @@ import (
 
 	"github.com/assenso/assenso/events"
 	"github.com/assenso/assenso/services/inquiry"
-	"github.com/assenso/assenso/services/rules"
 )
 
 // body wraps an answer for huma.
@@ -129,36 +128,8 @@ func (g *Gateway) contactOf(key, number, country string) (events.ContactKey, err
 	return g.cfg.Key(phone), nil
 }
 
-// attempt turns the request into an attempt; numbers end here.
-func (g *Gateway) attempt(q *DecisionRequest) (rules.Attempt, error) {
-	key, err := g.contactOf(q.Contact, q.Number, q.Country)
-	if err != nil {
-		return rules.Attempt{}, err
-	}
-	at, err := instantParam("at", q.At)
-	if err != nil {
-		return rules.Attempt{}, err
-	}
-	return rules.Attempt{
-		ID: q.Attempt, Contact: key, Controller: q.Controller, Campaign: q.Campaign, DialledAt: at,
-		Purpose: events.Purpose(q.Purpose), Channel: events.Channel(q.Channel), Processor: q.Processor, CLI: q.CLI,
-		OriginCountry: q.OriginCountry, AgentCountry: q.AgentCountry, Roaming: q.Roaming, Mode: events.DiallerMode(q.Mode),
-		Agent: q.Agent, AgentReserved: q.AgentReserved, Basis: events.Basis(q.Basis), Grant: q.Grant, Request: q.Request,
-		Batch: q.Batch, Product: q.Product,
-	}, nil
-}
-
-// queryRoutes registers decisions, contacts and campaigns.
+// queryRoutes registers contacts and campaigns.
 func (g *Gateway) queryRoutes() {
-	register(g, huma.Operation{OperationID: "decide", Method: http.MethodPost, Path: "/v1/decisions", Tags: []string{"decisions"}, Summary: "May this call be placed?",
-		Description: "Verdict, every reason with rule, clause and sentence, what passed, and until when the answer holds. Answered from the view; in doubt (stale ledger, lagging view, unknown campaign, missing pack) it blocks."},
-		func(ctx context.Context, in *struct{ Body DecisionRequest }) (inquiry.Decision, error) {
-			a, err := g.attempt(&in.Body)
-			if err != nil {
-				return inquiry.Decision{}, err
-			}
-			return g.cfg.Desk.Decide(ctx, a)
-		})
 	register(g, huma.Operation{OperationID: "findContact", Method: http.MethodPost, Path: "/v1/contacts:find", Tags: []string{"contacts"}, Summary: "Find a contact by its number",
 		Description: "The number travels in the body only. Answers with the contact key and its present state, or 404 when nothing is recorded of the number."},
 		func(ctx context.Context, in *struct{ Body FindRequest }) (inquiry.Contact, error) {

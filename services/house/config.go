@@ -40,6 +40,7 @@ type Config struct {
 	Ledger LedgerConfig `koanf:"ledger"`
 	// Gateway are the limits of the HTTP door.
 	Gateway GatewayConfig `koanf:"gateway"`
+	Gate    GateConfig    `koanf:"gate"`
 	// Law names the rule pack.
 	Law LawConfig `koanf:"law"`
 	// Log is the process's own log, not the ledger.
@@ -78,6 +79,14 @@ type GatewayConfig struct {
 	MaxBody     int64         `koanf:"max_body"`     // bytes of a body read as a whole
 }
 
+// GateConfig tunes the gate.
+type GateConfig struct {
+	// SnapshotEvery is how often the snapshot is renewed from which it starts.
+	SnapshotEvery time.Duration `koanf:"snapshot_every"`
+	// Patience is how long a question waits for what would remove a doubt.
+	Patience time.Duration `koanf:"patience"`
+}
+
 // LawConfig names the rule pack.
 type LawConfig struct {
 	Country string `koanf:"country"`
@@ -102,6 +111,7 @@ func Default() Config {
 		NATS:    NATS{URL: Embedded},
 		Ledger:  LedgerConfig{Partitions: 4, Durability: ledger.Strict, IntakeBytes: 1 << 30},
 		Gateway: GatewayConfig{ReceiptWait: 5 * time.Second, MaxBody: 32 << 20},
+		Gate:    GateConfig{SnapshotEvery: 10 * time.Minute, Patience: 100 * time.Millisecond},
 		Law:     LawConfig{Country: "it"},
 		Log:     LogConfig{Level: "info", Format: "console"},
 	}
@@ -191,6 +201,9 @@ func (c *Config) Check() error {
 	}
 	if c.Gateway.ReceiptWait <= 0 || c.Gateway.MaxBody <= 0 {
 		fault("gateway.receipt_wait and gateway.max_body must be greater than zero")
+	}
+	if c.Gate.SnapshotEvery <= 0 || c.Gate.Patience <= 0 {
+		fault("gate.snapshot_every and gate.patience must be greater than zero")
 	}
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
 		fault("log.level must be debug, info, warn or error")

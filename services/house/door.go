@@ -17,13 +17,18 @@ import (
 	"github.com/assenso/assenso/services/view"
 )
 
-// openGateway wires the questions and the HTTP door.
-func (h *House) openGateway(context.Context) error {
+// openDesk wires the questions that are answered from the views.
+func (h *House) openDesk(context.Context) error {
 	h.desk = &inquiry.Desk{View: h.view, Projections: h.projected, Beats: h.beats, Engine: h.engine, Decode: codec.Decode, Clock: h.clock}
 	h.reports = newReports(h)
 	if err := h.metrics.Register(newGauges(h)); err != nil {
 		return fmt.Errorf("house register metrics: %w", err)
 	}
+	return nil
+}
+
+// openGateway wires the HTTP door.
+func (h *House) openGateway(context.Context) error {
 	if !h.cfg.Runs(ServiceGateway) {
 		return nil
 	}
@@ -31,7 +36,7 @@ func (h *House) openGateway(context.Context) error {
 	var err error
 	h.gateway, err = gateway.New(gateway.Config{
 		Version: Version(), Access: h.access, Intake: h.intake, Rejects: shelf, Normalise: numbers.Normalise, Key: h.contactKey,
-		Desk: h.desk, Reports: h.reports, Objects: h.reports, Enquiries: h.reports, Numbers: h.number, RejectLog: shelf, ParkedLog: shelf, Readiness: h,
+		Desk: h.desk, Gate: asked{h}, Reports: h.reports, Objects: h.reports, Enquiries: h.reports, Numbers: h.number, RejectLog: shelf, ParkedLog: shelf, Readiness: h,
 		Clock: h.clock, Log: h.log, Metrics: h.metrics, ReceiptWait: h.cfg.Gateway.ReceiptWait, MaxBody: h.cfg.Gateway.MaxBody,
 	})
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/assenso/assenso/schemas/packs/it"
 	"github.com/assenso/assenso/services/access"
 	"github.com/assenso/assenso/services/embedded"
+	"github.com/assenso/assenso/services/gate"
 	"github.com/assenso/assenso/services/gateway"
 	"github.com/assenso/assenso/services/inquiry"
 	"github.com/assenso/assenso/services/intake/natsintake"
@@ -73,6 +74,9 @@ type House struct {
 	recorders  map[events.Family]*recorder.Recorder
 	engine     *rules.Engine
 	desk       *inquiry.Desk
+	gate       *gate.Gate
+	issuer     *gate.Issuer
+	indexed    func(context.Context, view.Positions) error // waits for consentstate
 	reports    *Reports
 	listener   net.Listener
 	gateway    *gateway.Gateway
@@ -111,7 +115,7 @@ func Open(ctx context.Context, cfg Config, o Options) (*House, error) {
 	h.clock = recorder.Monotone(wall)
 	for _, step := range []func(context.Context) error{
 		h.openLaw, h.openBroker, h.openLedger, h.openVault, h.openIntake, h.openView,
-		h.openRecorders, h.openProjections, h.openGateway,
+		h.openRecorders, h.openProjections, h.openDesk, h.openGate, h.openGateway,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, h.Close())

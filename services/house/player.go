@@ -73,6 +73,7 @@ func (p *Player) Play(ctx context.Context, s *scenario.Scenario) (_ *scenario.Re
 	}
 	cfg := Default()
 	cfg.Data, cfg.Ledger.Durability, cfg.Ledger.Partitions = folder, ledger.Fast, 2
+	cfg.Gate.Patience = time.Minute // the clock stands meanwhile
 	cfg.Only = slices.DeleteFunc(slices.Clone(Services), func(name string) bool { return name == ServiceGateway })
 	log := p.Log
 	if log == nil {
@@ -238,18 +239,22 @@ func (p *performance) ask(ctx context.Context, i int) error {
 	if err := p.beat(ctx); err != nil {
 		return err
 	}
-	j, err := p.desk.Judge(ctx, p.attempt(i), p.script.Attempts[i].GateAt)
-	if err != nil {
+	if err := p.gate.Refresh(ctx); err != nil {
 		return err
 	}
-	for _, d := range j.Doubts {
-		if d.Rule == rules.StaleLedger || d.Rule == rules.Behind {
-			return fmt.Errorf("the gate is in doubt: %s: %s", d.Rule, d.Sentence)
+	d := p.gate.Decide(ctx, p.attempt(i))
+	for _, why := range d.Reasons {
+		if why.Rule == rules.StaleLedger || why.Rule == rules.Behind || why.Rule == rules.Unsettled {
+			return fmt.Errorf("the gate is in doubt: %s: %s", why.Rule, why.Sentence)
 		}
 	}
+	if d.At != p.script.Attempts[i].GateAt {
+		return fmt.Errorf("the gate judged at %s, its clock stands at %s", d.At, p.script.Attempts[i].GateAt)
+	}
 	r := &p.result.Attempts[i]
-	r.ID, r.Gate, r.Reasons = p.script.Attempts[i].ID, j.Law.Verdict, []string{}
-	for _, reason := range j.Law.Reasons {
+	verdict, reasons := lawful(&d)
+	r.ID, r.Gate, r.Reasons = p.script.Attempts[i].ID, verdict, []string{}
+	for _, reason := range reasons {
 		r.Reasons = append(r.Reasons, reason.Rule)
 	}
 	return nil

@@ -20,6 +20,7 @@ func (h *House) openProjections(context.Context) error {
 	if h.cfg.Runs(ServiceConsentState) {
 		upstream = h.project(ServiceConsentState, consentstate.New(nil), projection.Config{}).Await
 	}
+	h.indexed = upstream
 	if h.cfg.Runs(ServiceViolations) {
 		h.project(ServiceViolations, violations.New(h.engine), projection.Config{Upstream: upstream})
 	}

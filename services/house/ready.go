@@ -49,6 +49,7 @@ func (h *House) Ready(ctx context.Context) (reasons []string, lag map[string]uin
 			reasons = append(reasons, fmt.Sprintf("projection.%s is %d events behind: it is catching up, or see its log", p.Name, behind))
 		}
 	}
+	reasons = append(reasons, h.gateReady()...)
 	slices.Sort(reasons)
 	return reasons, lag
 }

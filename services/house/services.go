@@ -11,7 +11,7 @@ var Services = []string{
 	ServiceGateway,
 	RecorderOf(events.FamilyGrants), RecorderOf(events.FamilyRevocations), RecorderOf(events.FamilyOppositions),
 	RecorderOf(events.FamilyOutcomes), RecorderOf(events.FamilyCampaigns),
-	ServiceConsentState, ServiceViolations,
+	ServiceConsentState, ServiceViolations, ServiceGate,
 }
 
 // Names of services.
@@ -19,6 +19,7 @@ const (
 	ServiceGateway      = "gateway"
 	ServiceConsentState = "projection.consentstate"
 	ServiceViolations   = "projection.violations"
+	ServiceGate         = "gate"
 )
 
 // RecorderOf returns the service name of a family's recorder.

@@ -6,6 +6,8 @@ import (
 
 // Rules of the system, beside those of the law: in doubt, no call (design.md 1).
 const (
+	// DoubtPrefix begins all of them.
+	DoubtPrefix = "SYS-"
 	// StaleLedger: a family's beat is missing or too old.
 	StaleLedger = "SYS-STALE"
 	// Behind: what the beats promise has not been applied yet.

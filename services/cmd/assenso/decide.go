@@ -12,7 +12,6 @@ import (
 
 	"github.com/assenso/assenso/events"
 	"github.com/assenso/assenso/services/gateway"
-	"github.com/assenso/assenso/services/inquiry"
 )
 
 func (a *app) decideCommand() *cobra.Command {
@@ -68,7 +67,7 @@ func (a *app) decide(cmd *cobra.Command, q gateway.DecisionRequest) error {
 	if err != nil {
 		return err
 	}
-	var d inquiry.Decision
+	var d events.Receipt
 	if err := c.call(cmd.Context(), http.MethodPost, "/v1/decisions", q, &d); err != nil {
 		return err
 	}
@@ -81,9 +80,9 @@ func (a *app) decide(cmd *cobra.Command, q gateway.DecisionRequest) error {
 	return nil
 }
 
-func writeDecision(w io.Writer, d inquiry.Decision) error {
+func writeDecision(w io.Writer, d events.Receipt) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  contact %s at %s\n", d.Verdict, d.Contact, d.At)
+	fmt.Fprintf(&b, "%s  contact %s at %s\n", d.Verdict, d.Asked.Contact, d.At)
 	for _, r := range d.Reasons {
 		fmt.Fprintf(&b, "  %-5s %-10s %s", r.Effect, r.Rule, r.Sentence)
 		if !strings.Contains(r.Sentence, r.Clause) {
@@ -91,13 +90,16 @@ func writeDecision(w io.Writer, d inquiry.Decision) error {
 		}
 		b.WriteByte('\n')
 	}
-	if d.Proof.Basis != "" {
-		fmt.Fprintf(&b, "  basis %s\n", d.Proof.Basis)
+	if d.Basis != "" {
+		fmt.Fprintf(&b, "  basis %s\n", d.Basis)
 	}
 	if !d.ValidUntil.IsZero() {
 		fmt.Fprintf(&b, "  ask again after %s\n", d.ValidUntil)
 	}
 	fmt.Fprintf(&b, "  %d rules passed; pack %s\n", len(d.Passed), d.Pack)
+	if d.Signature != "" {
+		fmt.Fprintf(&b, "  decision %s, signed with %s, to be relied upon until %s\n", d.Decision, d.Key, d.ExpiresAt)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }
