@@ -2,6 +2,8 @@ package gate
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -184,5 +186,13 @@ func TestGateStartsFromASnapshot(t *testing.T) {
 		}
 		stopResumed()
 		stopFull()
+	}
+}
+
+// spoil makes the key readable by others.
+func spoil(t *testing.T, folder string) {
+	t.Helper()
+	if err := os.Chmod(filepath.Join(folder, KeyFile), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }

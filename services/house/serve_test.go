@@ -66,7 +66,7 @@ func TestADecisionIsBlockedUntilTheCampaignIsKnown(t *testing.T) {
 	r.settle(t)
 	ask := `{"number":"+393401234567","controller":"A","campaign":"K-A","cli":"+390844100100"}`
 	status, body := r.do(t, http.MethodPost, "/v1/decisions", "application/json", ask)
-	d := decode[inquiry.Decision](t, body)
+	d := decode[events.Receipt](t, body)
 	if status != 200 || d.Verdict != events.VerdictBlock || !hasReason(d, rules.UnknownCampaign) {
 		t.Errorf("%d %s", status, body)
 	}
@@ -76,7 +76,7 @@ func TestADecisionIsBlockedUntilTheCampaignIsKnown(t *testing.T) {
 	}
 	r.settle(t)
 	_, body = r.do(t, http.MethodPost, "/v1/decisions", "application/json", ask)
-	d = decode[inquiry.Decision](t, body)
+	d = decode[events.Receipt](t, body)
 	if d.Verdict != events.VerdictBlock || hasReason(d, rules.UnknownCampaign) || !hasReason(d, "IT-CON-01") || d.Pack == "" {
 		t.Errorf("%s", body)
 	}
@@ -89,7 +89,7 @@ func TestADecisionIsBlockedUntilTheCampaignIsKnown(t *testing.T) {
 	}
 }
 
-func hasReason(d inquiry.Decision, rule string) bool {
+func hasReason(d events.Receipt, rule string) bool {
 	for _, r := range d.Reasons {
 		if r.Rule == rule {
 			return true

@@ -61,7 +61,7 @@ Settings come from --config FILE, then ASSENSO_… variables, then flags; later 
 	f.StringVar(&a.server, "server", a.env("SERVER", "http://127.0.0.1:8080"), "`URL` of the running assenso that questions go to")
 	f.StringVar(&a.key, "key-file", a.env("KEY_FILE", ""), "`FILE` with the access key for the server")
 	f.BoolVar(&a.json, "json", false, "print JSON, one object a line where there are many")
-	root.AddCommand(a.serveCommand(), a.decideCommand(), a.reportCommand(), a.campaignsCommand(), a.contactsCommand(),
+	root.AddCommand(a.serveCommand(), a.decideCommand(), a.verifyCommand(), a.reportCommand(), a.campaignsCommand(), a.contactsCommand(),
 		a.rejectsCommand(), a.parkedCommand(), a.importCommand(), a.scenarioCommand(), a.rulesCommand(), a.whatIfCommand(), a.contractCommand(), a.caseCommand(), a.doctorCommand(), a.keyCommand(), a.demoCommand(), a.versionCommand())
 	return root
 }
