@@ -96,6 +96,7 @@ func TestChannelsAreTheSubjectsOfTheCode(t *testing.T) {
 		"receipts": {Subject: events.ReceiptSubject(source, token)},
 		"ledger":   {events.LedgerSubject("PARTITION", granted, controller), strings.TrimSuffix(string(ledger.Reference), "REF") + "PARTITION"},
 		"beats":    {events.BeatSubject(events.FamilyGrants), "BEATS"},
+		"decide":   {Subject: events.DecideSubject(controller)},
 		"rejects":  {events.RejectSubject(source), "REJECTS"},
 		"parked":   {events.ParkedSubject("service"), "PARKED"},
 	}

@@ -97,6 +97,7 @@ func (w *writer) apply(ctx context.Context, entries []ledger.Record) error {
 			return err
 		}
 	}
+	w.filterBytes.Store(int64(w.seen.bytes()))
 	now := w.clock()
 	clear(w.recent)
 	for i := range batch {

@@ -35,6 +35,8 @@ type state struct {
 	// the gate's clock never goes back behind it.
 	floor events.Instant
 
+	filterBytes atomic.Int64 // of the writer's filter
+
 	positions atomic.Pointer[map[string]uint64] // of at; nil = to be made again
 	applied   chan struct{}                     // closed and replaced when at moves
 }
