@@ -83,7 +83,7 @@ func TestEveryTypeIsOneMessageOfItsFamily(t *testing.T) {
 			}
 		}
 	}
-	if want := len(events.Types) + 5; len(doc.Components.Messages) != want {
+	if want := len(events.Types) + 7; len(doc.Components.Messages) != want {
 		t.Errorf("%d messages, want the %d types and receipt, recorded, beat, reject, parked", len(doc.Components.Messages), len(events.Types))
 	}
 }
