@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -29,6 +30,8 @@ type settings struct {
 	seconds time.Duration // about how long one figure may take
 
 	attempts int    // of the campaign whose report is built
+	contacts []int  // in the gate's memory
+	rate     int    // questions a second over NATS and HTTP
 	profile  string // file for the CPU profile of that; empty = none
 }
 
@@ -56,6 +59,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	dir := flags.String("dir", os.TempDir(), "folder on the disk to be measured")
 	seconds := flags.Float64("seconds", 4, "about how long one figure may take")
 	attempts := flags.Int("attempts", 100_000, "attempts of the campaign whose report is built")
+	contacts := flags.String("contacts", "1000000", "contacts in the gate's memory, one run for each: 1000000,10000000")
+	rate := flags.Int("rate", 5000, "questions a second over NATS")
 	profile := flags.String("profile", "", "file for a CPU profile of the report's build")
 	flags.Usage = func() {
 		fmt.Fprintf(flags.Output(), "usage: bench [flags] [%s]\n", strings.Join(names, " | "))
@@ -67,16 +72,33 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if flags.NArg() > 0 {
 		names = flags.Args()
 	}
+	sizes, err := parseSizes(*contacts)
+	if err != nil {
+		return err
+	}
 	for _, name := range names {
 		b, ok := benchmarks[name]
 		if !ok {
 			return fmt.Errorf("there is no benchmark %q", name)
 		}
-		if err := runOne(ctx, name, b, *dir, settings{out: out, seconds: time.Duration(*seconds * float64(time.Second)), attempts: *attempts, profile: *profile}); err != nil {
+		if err := runOne(ctx, name, b, *dir, settings{out: out, seconds: time.Duration(*seconds * float64(time.Second)), attempts: *attempts, profile: *profile, contacts: sizes, rate: *rate}); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return nil
+}
+
+// parseSizes reads numbers with commas between them.
+func parseSizes(text string) ([]int, error) {
+	var out []int
+	for part := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(part)
+		if err != nil || n < 1000 {
+			return nil, fmt.Errorf("contacts: %q: write numbers of at least 1000 with commas between them", text)
+		}
+		out = append(out, n)
+	}
+	return out, nil
 }
 
 func runOne(ctx context.Context, name string, b benchmark, dir string, s settings) (err error) {

@@ -3,7 +3,9 @@ package gate
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -81,15 +83,9 @@ func (w *writer) apply(ctx context.Context, entries []ledger.Record) error {
 	if lane < 0 {
 		return fmt.Errorf("gate apply %s: %w: no such stream", entries[0].Stream, ledger.ErrGone)
 	}
-	m := w.at[lane]
-	batch := make([]record, len(entries))
-	for i := range entries {
-		if entries[i].Sequence != m.sequence+1 {
-			return fmt.Errorf("gate apply %s at %d: %w: it follows %d", entries[i].Stream, entries[i].Sequence, ledger.ErrGone, m.sequence)
-		}
-		if err := w.decode(&batch[i], &entries[i], &m); err != nil {
-			return err
-		}
+	batch, err := w.decode(lane, entries)
+	if err != nil {
+		return err
 	}
 	doubtful := w.sift(lane, batch)
 	if doubtful {
@@ -111,25 +107,63 @@ func (w *writer) apply(ctx context.Context, entries []ledger.Record) error {
 	return nil
 }
 
-func (w *writer) decode(r *record, entry *ledger.Record, m *mark) error {
-	e, err := codec.Decode(entry.Body)
-	if err != nil {
-		return fmt.Errorf("gate apply %s at %d: %w", entry.Stream, entry.Sequence, err)
+// decode reads entries, on several cores where there are many, and then gives
+// each its place and the running maximum of the recorded times.
+func (w *writer) decode(lane int, entries []ledger.Record) ([]record, error) {
+	batch, decoded := make([]record, len(entries)), make([]decodedEvent, len(entries))
+	var all sync.WaitGroup
+	part := max(len(entries)/runtime.GOMAXPROCS(0)+1, decodeAlone)
+	for from := 0; from < len(entries); from += part {
+		to := min(from+part, len(entries))
+		if to == len(entries) {
+			decodeEntries(decoded[from:to], entries[from:to])
+			break
+		}
+		all.Go(func() { decodeEntries(decoded[from:to], entries[from:to]) })
 	}
-	m.sequence, m.recorded = entry.Sequence, max(m.recorded, e.Recorded)
-	e.Recorded = m.recorded
-	var digest events.Digest
-	if e.Subject.IsZero() || e.Type == events.TypeCallConcluded { // the reference state resolves conflicts itself
-		if digest, err = codec.Digest(entry.Body); err != nil {
-			return fmt.Errorf("gate apply %s at %d: %w", entry.Stream, entry.Sequence, err)
+	all.Wait()
+	m := w.at[lane]
+	for i := range entries {
+		d, entry := &decoded[i], &entries[i]
+		if entry.Sequence != m.sequence+1 {
+			return nil, fmt.Errorf("gate apply %s at %d: %w: it follows %d", entry.Stream, entry.Sequence, ledger.ErrGone, m.sequence)
+		}
+		if d.err != nil {
+			return nil, fmt.Errorf("gate apply %s at %d: %w", entry.Stream, entry.Sequence, d.err)
+		}
+		m = mark{entry.Sequence, max(m.recorded, d.event.Recorded)}
+		d.event.Recorded = m.recorded
+		f := contact.NewFact(d.event, d.digest, nil, string(entry.Stream), uint64(entry.Sequence))
+		if f.Subject.IsZero() {
+			f.Raw = entry.Body
+		}
+		batch[i] = record{fact: f, identity: d.identity, sequence: entry.Sequence}
+	}
+	return batch, nil
+}
+
+// decodeAlone is how many entries one goroutine decodes at least.
+const decodeAlone = 128
+
+// decodedEvent is an entry before its running maximum is known.
+type decodedEvent struct {
+	event    events.Event
+	digest   events.Digest // of reference facts and calls: the reference state resolves their conflicts itself
+	identity events.IdentityHash
+	err      error
+}
+
+func decodeEntries(out []decodedEvent, entries []ledger.Record) {
+	for i := range entries {
+		d := &out[i]
+		if d.event, d.err = codec.Decode(entries[i].Body); d.err != nil {
+			continue
+		}
+		d.identity = d.event.Identity().Hash()
+		if d.event.Subject.IsZero() || d.event.Type == events.TypeCallConcluded {
+			d.digest, d.err = codec.Digest(entries[i].Body)
 		}
 	}
-	r.fact = contact.NewFact(e, digest, nil, string(entry.Stream), uint64(entry.Sequence))
-	if e.Subject.IsZero() {
-		r.fact.Raw = entry.Body
-	}
-	r.identity, r.sequence = e.Identity().Hash(), entry.Sequence
-	return nil
 }
 
 // sift notes what must be looked up before it may count: identities that may

@@ -35,13 +35,18 @@ func (h *House) openGate(context.Context) error {
 		return nil
 	}
 	var source gate.Ledger = h.ledger
+	var from gate.Index = index{h.view, h.indexed}
 	snapshot := filepath.Join(h.cfg.Data, snapshotFile)
+	if h.gateLedger != nil {
+		source, from = h.gateLedger(h.contactKey)
+		snapshot = ""
+	}
 	if h.shuffle != nil {
 		source, snapshot = gateShuffled{h.ledger, shuffled{h.ledger, *h.shuffle}}, ""
 	}
 	var err error
 	h.gate, err = gate.New(gate.Config{
-		Ledger: source, Index: index{h.view, h.indexed}, Engine: h.engine, Clock: h.clock, Log: h.log,
+		Ledger: source, Index: from, Engine: h.engine, Clock: h.clock, Log: h.log,
 		Snapshot: snapshot, SnapshotEvery: h.cfg.Gate.SnapshotEvery, Patience: h.cfg.Gate.Patience,
 	})
 	if err != nil {
@@ -210,6 +215,24 @@ func (a asked) Recompute(ctx context.Context, r events.Receipt) (rules.Decision,
 		return rules.Decision{}, err
 	}
 	return inquiry.Recompute(ctx, a.house.view, codec.Decode, a.house.engine, attempt, r.At, p)
+}
+
+// Gate is the gate of this house, nil if it runs none; Issuer signs its answers.
+func (h *House) Gate() *gate.Gate { return h.gate }
+
+// Issuer signs and records what the gate answers; nil if this house runs none.
+func (h *House) Issuer() *gate.Issuer { return h.issuer }
+
+// ContactKey is the contact key of a number under this ledger's pepper.
+func (h *House) ContactKey(p events.Phone) events.ContactKey { return h.contactKey(p) }
+
+// BrokerURL is where the embedded broker takes other connections; "" where the
+// broker runs elsewhere or takes none.
+func (h *House) BrokerURL() string {
+	if h.broker == nil || h.cfg.NATS.Listen == "" {
+		return ""
+	}
+	return h.broker.URL()
 }
 
 // gateReady says why the gate of this house would block everything.

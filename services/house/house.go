@@ -46,6 +46,9 @@ type Options struct {
 	Ledger ledger.Ledger
 	// Engine judges; nil = one under the packs of the configuration.
 	Engine *rules.Engine
+	// GateLedger, where not nil, makes the log that the gate follows instead of
+	// the house's, whose contacts bear the keys that it is given; for benchmarks.
+	GateLedger func(key func(events.Phone) events.ContactKey) (gate.Ledger, gate.Index)
 	// Shuffle, where not nil, is the seed of a random order in which the
 	// projections read the streams; for scenarios.
 	Shuffle *uint64
@@ -87,6 +90,7 @@ type House struct {
 	// ledgerExists: the ledger was there before this start.
 	ledgerExists bool
 	shuffle      *uint64
+	gateLedger   func(key func(events.Phone) events.ContactKey) (gate.Ledger, gate.Index)
 	failed       chan error // what must stop the process, from callbacks
 }
 
@@ -100,7 +104,7 @@ type service struct {
 // Nothing runs before Run; Close releases everything if Run is never called.
 // Errors wrap ErrFatal or ErrConfig.
 func Open(ctx context.Context, cfg Config, o Options) (*House, error) {
-	h := &House{cfg: cfg, log: o.Log, metrics: o.Metrics, access: o.Access, ledger: o.Ledger, engine: o.Engine, shuffle: o.Shuffle,
+	h := &House{cfg: cfg, log: o.Log, metrics: o.Metrics, access: o.Access, ledger: o.Ledger, engine: o.Engine, shuffle: o.Shuffle, gateLedger: o.GateLedger,
 		recorders: map[events.Family]*recorder.Recorder{}, failed: make(chan error, 1)}
 	if h.metrics == nil {
 		h.metrics = telemetry.NewRegistry()
