@@ -126,7 +126,20 @@ func (g *Gate) Run(ctx context.Context) error {
 		all.Go(func() { g.saveRegularly(ctx) })
 	}
 	defer cancel()
-	return g.follow(ctx)
+	err := g.follow(ctx)
+	if g.cfg.Snapshot != "" && ctx.Err() != nil {
+		g.saveAtStop(context.WithoutCancel(ctx))
+	}
+	return err
+}
+
+// saveAtStop renews the snapshot once the writer has stopped.
+func (g *Gate) saveAtStop(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	if err := g.save(ctx, g.writer.copyForSnapshot()); err != nil {
+		g.cfg.Log.Warn("gate: the snapshot was not renewed; the next start reads more of the log", zap.Error(err))
+	}
 }
 
 // follow applies what the ledger holds and what comes.

@@ -89,6 +89,10 @@ func (g *Gate) Save(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	return g.save(ctx, begun)
+}
+
+func (g *Gate) save(ctx context.Context, begun *begun) error {
 	if err := g.digests(ctx, &begun.header); err != nil {
 		return err
 	}
@@ -294,6 +298,7 @@ func (g *Gate) load(ctx context.Context) error {
 		total += int(n)
 	}
 	if g.cfg.Snapshot != "" {
+		g.removeUnfinished()
 		err := g.readSnapshot(ctx, last)
 		if err == nil {
 			return nil
@@ -307,6 +312,17 @@ func (g *Gate) load(ctx context.Context) error {
 	}
 	g.writer.seen = newFilter(total + total/4)
 	return nil
+}
+
+// removeUnfinished removes what a process left that died while it saved.
+func (g *Gate) removeUnfinished() {
+	left, err := filepath.Glob(g.cfg.Snapshot + ".*")
+	for _, name := range left {
+		err = errors.Join(err, removeIfThere(name))
+	}
+	if err != nil {
+		g.cfg.Log.Warn("gate: unfinished snapshots could not be removed", zap.Error(err))
+	}
 }
 
 func (g *Gate) lastPositions(ctx context.Context) (ledger.Positions, error) {

@@ -3,6 +3,7 @@ package house
 import (
 	"encoding/json"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,6 +13,8 @@ import (
 	"github.com/assenso/assenso/services/gate"
 	"github.com/assenso/assenso/services/gateway"
 	"github.com/assenso/assenso/services/inquiry"
+	"github.com/assenso/assenso/services/rules"
+	"github.com/assenso/assenso/services/vault"
 )
 
 const asking = `{"number":"+393401234567","controller":"A","campaign":"K-A","cli":"+390844100100"}`
@@ -104,6 +107,9 @@ func TestReceiptsAreSignedRecordedAndRecomputed(t *testing.T) {
 	if err := r.stop(); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := os.Stat(filepath.Join(cfg.Data, snapshotFile)); err != nil {
+		t.Errorf("a stop leaves no snapshot: %v", err)
+	}
 	again := startWith(t, cfg, Options{})
 	if !public.Equal(again.issuer.PublicKey()) {
 		t.Error("the key changed with a restart")
@@ -147,5 +153,52 @@ func TestADoorWithoutAGate(t *testing.T) {
 	status, body := r.do(t, http.MethodPost, "/v1/decisions", "application/json", asking)
 	if p := decode[gateway.Problem](t, body); status != http.StatusServiceUnavailable || !strings.HasSuffix(p.Type, "no-gate") {
 		t.Errorf("%d %s", status, body)
+	}
+}
+
+// A gate in another process than the ledger blocks when the ledger cannot be
+// reached, and says so; nobody is allowed in doubt (design.md 8).
+func TestAGateWithoutItsLedgerBlocks(t *testing.T) {
+	cfg := quick(t)
+	cfg.NATS.Listen = "127.0.0.1:0"
+	log := startWith(t, cfg, Options{})
+	log.settle(t)
+	apart := quick(t)
+	apart.NATS.URL, apart.Only = log.broker.URL(), []string{ServiceGateway, ServiceConsentState, ServiceGate}
+	for _, name := range []string{vault.PepperFile, vault.SealFile} {
+		key, err := os.ReadFile(filepath.Join(cfg.Data, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(apart.Data, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(apart.Data, name), key, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	apart.Ledger.AcceptLoss = true // an ordinary user of a broker cannot read when it syncs
+	r := startWith(t, apart, Options{})
+	await := func(what string, wanted func(events.Receipt) bool) {
+		t.Helper()
+		var last events.Receipt
+		for end := time.Now().Add(60 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+			if last, _ = r.askOver(t); wanted(last) {
+				return
+			}
+		}
+		t.Fatalf("%s: the last answer is %+v", what, last)
+	}
+	doubt := func(d events.Receipt) bool { return hasReason(d, rules.StaleLedger) || hasReason(d, rules.Behind) }
+	await("the gate is current", func(d events.Receipt) bool { return !doubt(d) })
+	if err := log.stop(); err != nil {
+		t.Fatal(err)
+	}
+	await("the ledger is gone", func(d events.Receipt) bool {
+		return d.Verdict == events.VerdictBlock && hasReason(d, rules.StaleLedger)
+	})
+	status, body := r.do(t, http.MethodGet, "/readyz", "", "")
+	if status != http.StatusServiceUnavailable {
+		t.Errorf("ready without a ledger: %d %s", status, body)
 	}
 }
