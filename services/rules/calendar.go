@@ -140,33 +140,3 @@ func (c *calendar) member(code string, d events.Date) bool {
 		return m.Code == code && m.from <= d && (m.to == 0 || d <= m.to)
 	})
 }
-
-// wall returns the instant at which Rome's clocks show the given time of a
-// civil day. An ambiguous or missing time is the later instant (rules.md 3.4).
-func wall(d events.Date, sinceMidnight time.Duration) events.Instant {
-	naive := d.In(time.UTC).Add(sinceMidnight)
-	var latest, latestShown events.Instant
-	for _, probe := range []time.Duration{-24 * time.Hour, 24 * time.Hour} {
-		_, offset := naive.Add(probe).Time().In(events.Rome).Zone()
-		at := naive.Add(-time.Duration(offset) * time.Second)
-		latest = max(latest, at)
-		if _, shown := at.Time().In(events.Rome).Zone(); shown == offset {
-			latestShown = max(latestShown, at)
-		}
-	}
-	if latestShown != 0 {
-		return latestShown
-	}
-	return latest
-}
-
-// clockOf returns the civil day of t in Rome and the wall-clock time since
-// midnight that Rome's clocks show.
-func clockOf(t events.Instant) (events.Date, time.Duration) {
-	local := t.Time().In(events.Rome)
-	h, m, s := local.Clock()
-	return events.NewDate(local.Date()), time.Duration(h)*time.Hour + time.Duration(m)*time.Minute +
-		time.Duration(s)*time.Second + time.Duration(local.Nanosecond())
-}
-
-func dateOf(t events.Instant) events.Date { return events.DateOf(t, events.Rome) }

@@ -17,6 +17,19 @@ func settled(h *contact.History, at events.Instant) []*contact.Fact {
 	return contact.View(h, contact.Cut{Occurred: events.MaxInstant, Received: events.MaxInstant, Recorded: at, Known: events.MaxInstant})
 }
 
+// sharing reports whether two of the facts bear one identity: an amendment may
+// let several variants stand, and they would be a conflict in a new history.
+func sharing(facts []*contact.Fact) bool {
+	seen := map[events.Identity]bool{}
+	for _, f := range facts {
+		if seen[f.Identity()] {
+			return true
+		}
+		seen[f.Identity()] = true
+	}
+	return false
+}
+
 // given reports whether a grant among the facts names the call in which it was
 // given.
 func given(facts []*contact.Fact) bool {
@@ -54,8 +67,10 @@ func TestSettledFactsGiveTheAnswerOfTheGate(t *testing.T) {
 			}
 			return
 		}
-		if d := cmp.Diff(e.Gate(contact.NewHistory(person, facts), ref, a, at), got); d != "" {
-			t.Fatalf("decision differs (-Gate of the settled facts +GateFacts):\n%s", d)
+		if !sharing(facts) {
+			if d := cmp.Diff(e.Gate(contact.NewHistory(person, facts), ref, a, at), got); d != "" {
+				t.Fatalf("decision differs (-Gate of the settled facts +GateFacts):\n%s", d)
+			}
 		}
 		want := e.Gate(h, ref, a, at)
 		if want.ValidUntil > got.ValidUntil {
