@@ -55,14 +55,21 @@ func union[T any, P entry[T]](a, b []T) []T {
 }
 
 // canonical sorts a register by key and joins elements of equal key, in place.
-// A register that is in order already, as a view yields most of them, is only
-// read.
 func canonical[T any, P entry[T]](r []T) []T {
+	if len(r) < 2 {
+		return r
+	}
+	return arrange[T, P](r)
+}
+
+// arrange is canonical for registers of several entries. One that is in order
+// already, as a view yields most of them, is only read.
+func arrange[T any, P entry[T]](r []T) []T {
 	ordered := 1
 	for ordered < len(r) && P(&r[ordered-1]).key(&r[ordered]) < 0 {
 		ordered++
 	}
-	if ordered >= len(r) {
+	if ordered == len(r) {
 		return r
 	}
 	if len(r) <= fewEntries {

@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"slices"
+
 	"github.com/assenso/assenso/events"
 	"github.com/assenso/assenso/services/contact"
 )
@@ -36,15 +38,20 @@ func (b basisSet) first() events.Basis {
 	return ""
 }
 
-func (b basisSet) list() []events.Basis {
-	var out []events.Basis
-	for i, name := range basisNames {
-		if b&(1<<i) != 0 {
-			out = append(out, name)
+// list lists the bases in order; all evaluations share the lists.
+func (b basisSet) list() []events.Basis { return basisLists[b] }
+
+var basisLists = func() (out [1 << len(basisNames)][]events.Basis) {
+	for b := range out {
+		for i, name := range basisNames {
+			if b&(1<<i) != 0 {
+				out[b] = append(out[b], name)
+			}
 		}
+		out[b] = slices.Clip(out[b])
 	}
 	return out
-}
+}()
 
 // exempt: register exempt (rules.md 3.3).
 func (e *evaluation) exempt() bool { return e.bases.any(basisRequest | basisInbound | basisContract) }

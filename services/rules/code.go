@@ -83,7 +83,7 @@ func hoursOf(kind dayKind) func(*evaluation) (hit, bool) {
 		}
 		if o := e.a.Outcome; o != nil && o.AnsweredAt != 0 {
 			if k, outside := e.pack.outsideHours(o.AnsweredAt); outside && k == kind {
-				return e.byCode(hit{kind: events.KindPotential, evidence: e.clockEvidence(o.AnsweredAt).say("tested", "answered_at").done()})
+				return e.byCode(hit{kind: events.KindPotential, evidence: e.clockEvidence(o.AnsweredAt).say("tested", "answered_at")})
 			}
 		}
 		return hit{}, false

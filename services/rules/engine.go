@@ -160,11 +160,11 @@ func (ev *evaluation) run(rules []*attemptRule) {
 		if !ok {
 			continue
 		}
-		h.rule, h.severity = r, r.meta.Severity
+		severity := r.meta.Severity
 		if h.effect == events.VerdictWarn && r.meta.WarnSeverity != "" {
-			h.severity = r.meta.WarnSeverity
+			severity = r.meta.WarnSeverity
 		}
-		ev.hits = append(ev.hits, h)
+		ev.hits = append(ev.hits, spoken{r, h.effect, h.kind, severity, h.evidence.done()})
 	}
 }
 
@@ -187,14 +187,14 @@ func (ev *evaluation) found(id string) bool {
 // The forms of a hit.
 
 func block(ev *evidence) hit {
-	return hit{effect: events.VerdictBlock, kind: events.KindConfirmed, evidence: ev.done()}
+	return hit{events.VerdictBlock, events.KindConfirmed, ev}
 }
 
 func warn(ev *evidence) hit {
-	return hit{effect: events.VerdictWarn, kind: events.KindPotential, evidence: ev.done()}
+	return hit{events.VerdictWarn, events.KindPotential, ev}
 }
 
-func finding(ev *evidence) hit { return hit{kind: events.KindConfirmed, evidence: ev.done()} }
+func finding(ev *evidence) hit { return hit{kind: events.KindConfirmed, evidence: ev} }
 
 // Gate answers the question "may this attempt be made at t?" from View(t, t, t).
 // at stands for the attempt's own instant; its outcome, if any, is not looked
@@ -251,7 +251,7 @@ func (ev *evaluation) decide() Decision {
 	return d
 }
 
-func (h *hit) reason() Reason {
+func (h *spoken) reason() Reason {
 	r := Reason{Rule: h.rule.id, Effect: h.effect, Clause: h.rule.meta.Clause, Sentence: h.rule.block, Evidence: h.evidence}
 	if h.effect == events.VerdictWarn {
 		r.Sentence = h.rule.warn

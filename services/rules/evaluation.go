@@ -32,14 +32,21 @@ type evaluation struct {
 	best         *grantView
 	chain        thirdParty
 
-	hits []hit
+	hits []spoken
 }
 
-// hit is one rule that speaks.
+// hit is what a rule says.
 type hit struct {
-	rule     *attemptRule
 	effect   events.Verdict // "" = none
 	kind     events.Kind    // "" = no finding
+	evidence *evidence      // good until the next note; nil where none is wanted
+}
+
+// spoken is one rule that has spoken.
+type spoken struct {
+	rule     *attemptRule
+	effect   events.Verdict // of its hit
+	kind     events.Kind    // of its hit
 	severity events.Severity
 	evidence Evidence
 }

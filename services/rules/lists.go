@@ -143,7 +143,7 @@ func lst05(s *setting) (hit, bool) {
 		}
 		ev.fact(a.fact.Identity())
 	}
-	return hit{effect: events.VerdictWarn, kind: events.KindConfirmed, evidence: ev.done()}, true
+	return hit{effect: events.VerdictWarn, kind: events.KindConfirmed, evidence: ev}, true
 }
 
 func lst06(e *evaluation) (hit, bool) {

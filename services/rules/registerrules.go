@@ -21,7 +21,7 @@ func rpo02(e *evaluation) (hit, bool) {
 		return block(e.registerEvidence()), true
 	}
 	if left := int(r.expires - e.day); left < e.pack.PhoneMarginDays {
-		return hit{effect: events.VerdictWarn, evidence: e.registerEvidence().done()}, true
+		return hit{effect: events.VerdictWarn, evidence: e.registerEvidence()}, true
 	}
 	return hit{}, false
 }
@@ -65,7 +65,7 @@ func rpo06(e *evaluation) (hit, bool) {
 			return hit{}, false
 		}
 	}
-	return hit{effect: events.VerdictWarn, evidence: e.contractEvidence().done()}, true
+	return hit{effect: events.VerdictWarn, evidence: e.contractEvidence()}, true
 }
 
 func (e *evaluation) anyException() bool {

@@ -39,7 +39,8 @@ type Reason struct {
 type Decision struct {
 	Verdict events.Verdict `json:"verdict"`
 	Reasons []Reason       `json:"reasons"` // sorted by rule
-	// Passed are the rules that were evaluated and raise nothing, sorted.
+	// Passed are the rules that were evaluated and raise nothing, sorted. The
+	// list may be shared with other decisions and must not be changed.
 	Passed []string `json:"passed"`
 	// ValidUntil is the first instant at which the answer may change by time
 	// alone, no fact arriving; never later than the next Rome midnight.
@@ -80,7 +81,7 @@ type Assessment struct {
 type Proof struct {
 	Declared events.Basis `json:"declared,omitempty"`
 	// Basis is the first proven basis, "" for none; All are all proven ones in
-	// the order of rules.md 3.3.
+	// the order of rules.md 3.3, a shared list that must not be changed.
 	Basis events.Basis   `json:"basis,omitempty"`
 	All   []events.Basis `json:"all,omitempty"`
 	// Grant is the grant proving the basis, or, without a basis, the best

@@ -82,3 +82,16 @@ func TestEveryYearHasItsSummer(t *testing.T) {
 		}
 	}
 }
+
+// A consent is young from the day on whose day-number, months later, is not
+// before today.
+func TestYoungest(t *testing.T) {
+	for day := events.NewDate(2023, 12, 1); day < events.NewDate(2028, 4, 1); day++ {
+		for _, months := range []int{0, 1, 6, 24, 25} {
+			young := youngest(day, months)
+			if young.AddMonths(months) < day || (young-1).AddMonths(months) >= day {
+				t.Fatalf("on %v the youngest consent of %d months is of %v", day, months, young)
+			}
+		}
+	}
+}

@@ -13,15 +13,16 @@ import (
 // facts: those of one contact that are known to count, with duplicates,
 // conflicts and corrections behind them, in any order. Facts whose time,
 // received or recorded instant lies after at are left out of the view, as Gate
-// does; nobody looks at their Subject. It is for holders that settle facts as
-// they arrive and answer from memory.
+// does. Nobody looks at their Subject, Stream, Sequence and Raw; two facts of
+// one register with equal source, id and digest are one. It is for holders that
+// settle facts as they arrive and answer from memory.
 //
 // ok is false, and the Decision empty, where the answer rests on more than
 // settled facts: a grant to the controller that is not void names the call in
 // which it was given (collection_attempt), so that IT-CON-09 asks for the
 // findings on that call. Ask Gate with the contact's history then.
 //
-// The Decision shares identifiers (strings) with the facts.
+// The Decision shares identifiers (strings) with the facts, and nothing else.
 func (e *Engine) GateFacts(facts []*contact.Fact, ref *Reference, a Attempt, at events.Instant) (d Decision, ok bool) {
 	a.Outcome, a.DialledAt = nil, at
 	ev := e.take(nil, ref, a, at, at)
@@ -73,7 +74,7 @@ type Ruling struct {
 type Question struct {
 	setting setting
 	rules   []*attemptRule // those that look at the contact
-	blocks  RuleSet        // of the others
+	blocks  RuleSet        // what the others say
 	warns   RuleSet
 	spare   sync.Pool // *evaluation, each for one contact at a time
 }
@@ -113,11 +114,16 @@ func (q *Question) note(r *attemptRule, effect events.Verdict) {
 // nothing once warm; the facts may be changed once it has returned.
 func (q *Question) Verdict(facts []*contact.Fact) (r Ruling, ok bool) {
 	ev := q.spare.Get().(*evaluation)
-	defer q.spare.Put(ev)
+	r, ok = q.verdict(ev, facts)
+	ev.settled = nil
+	q.spare.Put(ev)
+	return r, ok
+}
+
+func (q *Question) verdict(ev *evaluation, facts []*contact.Fact) (r Ruling, ok bool) {
 	ev.settled, ev.doubt = facts, false
 	ev.prepareSettled()
 	if ev.doubt {
-		ev.settled = nil
 		return Ruling{}, false
 	}
 	ev.run(q.rules)
@@ -138,7 +144,6 @@ func (q *Question) Verdict(facts []*contact.Fact) (r Ruling, ok bool) {
 	default:
 		r.Verdict = events.VerdictAllow
 	}
-	ev.settled = nil
 	return r, true
 }
 

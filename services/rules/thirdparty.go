@@ -94,7 +94,7 @@ func con07(e *evaluation) (hit, bool) {
 	if e.a.Outcome.HumanAnswered() && !e.introduced() {
 		h.kind = events.KindConfirmed
 	}
-	h.evidence = ev.done()
+	h.evidence = ev
 	return h, true
 }
 
