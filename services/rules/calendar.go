@@ -20,7 +20,7 @@ const (
 // calendar answers what kind of day a civil day is (rules.md 3.4).
 type calendar struct {
 	holidays map[events.Date]string
-	members  []memberState
+	members  map[string][]memberState // by code
 }
 
 type memberState struct {
@@ -55,7 +55,7 @@ func loadCalendar(files fs.FS) (*calendar, error) {
 	if err := readYAML(files, name, &file); err != nil {
 		return nil, err
 	}
-	c := &calendar{holidays: map[events.Date]string{}}
+	c := &calendar{holidays: map[events.Date]string{}, members: map[string][]memberState{}}
 	var errs []error
 	for _, h := range append(file.Holidays, file.Patrons...) {
 		if err := c.addHoliday(h.Value); err != nil {
@@ -74,7 +74,7 @@ func loadCalendar(files fs.FS) (*calendar, error) {
 		if err != nil || err2 != nil || len(state.Code) != 2 {
 			errs = append(errs, &PackError{name, m.Line, "member state: want a code of two letters and quoted dates"})
 		}
-		c.members = append(c.members, state)
+		c.members[state.Code] = append(c.members[state.Code], state)
 	}
 	if len(file.Holidays) == 0 || len(c.members) == 0 {
 		errs = append(errs, &PackError{name, 0, "holidays or member_states missing"})
@@ -136,7 +136,5 @@ func (c *calendar) workingDay(d events.Date) events.Date {
 
 // member reports whether the country belongs to the Union on that day.
 func (c *calendar) member(code string, d events.Date) bool {
-	return slices.ContainsFunc(c.members, func(m memberState) bool {
-		return m.Code == code && m.from <= d && (m.to == 0 || d <= m.to)
-	})
+	return slices.ContainsFunc(c.members[code], func(m memberState) bool { return within(d, m.from, m.to) })
 }

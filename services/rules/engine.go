@@ -14,14 +14,36 @@ import (
 // Engine evaluates. It is safe for concurrent use as long as nobody adds to
 // the Reference at the same time.
 type Engine struct {
-	packs  *Packs
-	rules  []attemptRule
-	runs   [2][2][]*attemptRule // in order, by service attempt and by being asked before the dial
-	passes [2][]*attemptRule    // sorted by id, by service attempt
-	passed [2][]string          // their ids
-	spare  sync.Pool            // *evaluation
-	object map[string]*Rule
-	days   [keptDays]atomic.Pointer[lawDay]
+	packs   *Packs
+	rules   []attemptRule
+	usual   selection
+	service selection // of service attempts
+	spare   sync.Pool // *evaluation
+	object  map[string]*Rule
+	days    [keptDays]atomic.Pointer[lawDay]
+}
+
+// selection is the rules that run for one kind of attempt.
+type selection struct {
+	all    []*attemptRule // in the order of attemptRules
+	gate   []*attemptRule // those that can speak before the dial
+	sorted []*attemptRule // all, by id
+	ids    []string       // of sorted
+}
+
+func (s *selection) add(r *attemptRule) {
+	s.all = append(s.all, r)
+	if !r.mute {
+		s.gate = append(s.gate, r)
+	}
+}
+
+func (s *selection) sort() {
+	s.sorted = slices.SortedFunc(slices.Values(s.all), func(a, b *attemptRule) int { return cmp.Compare(a.id, b.id) })
+	for _, r := range s.sorted {
+		s.ids = append(s.ids, r.id)
+	}
+	s.ids = slices.Clip(s.ids)
 }
 
 // attemptRule is one row of section 4: its id, its condition, its metadata.
@@ -92,23 +114,13 @@ func NewEngine(p *Packs) *Engine {
 		r := &e.rules[i]
 		r.meta, r.bit = p.byID[r.id], bitOf(r.id)
 		r.block, r.warn = r.sentence("the call must not be made"), r.sentence("the call may be made, with care")
-		for service := range e.runs {
-			if service == 1 && !r.meta.Service {
-				continue
-			}
-			e.passes[service] = append(e.passes[service], r)
-			e.runs[service][0] = append(e.runs[service][0], r)
-			if !r.mute {
-				e.runs[service][1] = append(e.runs[service][1], r)
-			}
+		e.usual.add(r)
+		if r.meta.Service {
+			e.service.add(r)
 		}
 	}
-	for service := range e.passes {
-		slices.SortFunc(e.passes[service], func(a, b *attemptRule) int { return cmp.Compare(a.id, b.id) })
-		for _, r := range e.passes[service] {
-			e.passed[service] = append(e.passed[service], r.id)
-		}
-	}
+	e.usual.sort()
+	e.service.sort()
 	for _, id := range objectRules {
 		e.object[id] = p.byID[id]
 	}
@@ -139,12 +151,12 @@ func (e *Engine) end(ev *evaluation) {
 	e.spare.Put(ev)
 }
 
-// service is 1 for service attempts, which run a few rules only.
-func (s *setting) service() int {
+// selected are the rules for the attempt; service attempts run a few only.
+func (s *setting) selected() *selection {
 	if s.a.Purpose == events.PurposeService {
-		return 1
+		return &s.engine.service
 	}
-	return 0
+	return &s.engine.usual
 }
 
 // run evaluates the rules; the hits are in ev.hits.
@@ -171,7 +183,7 @@ func (ev *evaluation) run(rules []*attemptRule) {
 // runAt prepares at one cut and evaluates every rule.
 func (ev *evaluation) runAt(cut contact.Cut, sense *contact.Sensitivity) {
 	ev.prepare(cut, sense)
-	ev.run(ev.engine.runs[ev.service()][0])
+	ev.run(ev.selected().all)
 }
 
 // found reports whether a rule evaluated before is a finding.
@@ -220,7 +232,7 @@ func (e *Engine) ask(h *contact.History, ref *Reference, a Attempt, at events.In
 
 // decide evaluates every rule that can speak before the dial.
 func (ev *evaluation) decide() Decision {
-	ev.run(ev.engine.runs[ev.service()][1])
+	ev.run(ev.selected().gate)
 	d := Decision{Verdict: events.VerdictAllow, Pack: ev.pack.Name, Proof: ev.proof(), ValidUntil: ev.validUntil()}
 	var reasons RuleSet
 	for i := range ev.hits {
@@ -262,14 +274,14 @@ func (h *spoken) reason() Reason {
 // passed lists the rules that were evaluated and are no reason, sorted. A
 // question without reasons shares its list with all others.
 func (ev *evaluation) passed(reasons RuleSet) []string {
-	all := ev.engine.passed[ev.service()]
+	s := ev.selected()
 	if reasons == 0 {
-		return slices.Clip(all)
+		return s.ids
 	}
-	out := make([]string, 0, len(all))
-	for i, r := range ev.engine.passes[ev.service()] {
+	out := make([]string, 0, len(s.ids))
+	for _, r := range s.sorted {
 		if reasons&r.bit == 0 {
-			out = append(out, all[i])
+			out = append(out, r.id)
 		}
 	}
 	return out

@@ -88,7 +88,7 @@ func (e *Engine) Prepare(ref *Reference, a Attempt, at events.Instant) *Question
 	s.place(e, ref, a, at, at)
 	s.terse = true
 	s.begin(contact.Gate(at), nil)
-	for _, r := range e.runs[s.service()][1] {
+	for _, r := range s.selected().gate {
 		if r.aside == nil {
 			q.rules = append(q.rules, r)
 		} else if h, ok := r.aside(s); ok {
@@ -149,7 +149,7 @@ func (q *Question) verdict(ev *evaluation, facts []*contact.Fact) (r Ruling, ok 
 
 // registerUntil is RegisterUntil of a Ruling.
 func (e *evaluation) registerUntil() events.Instant {
-	needed := e.service() == 0 && ((isCall(e.channel) && e.consultationRequired()) || (e.channel == events.ChannelPaperMail && !e.exempt()))
+	needed := e.a.Purpose != events.PurposeService && ((isCall(e.channel) && e.consultationRequired()) || (e.channel == events.ChannelPaperMail && !e.exempt()))
 	if !needed || e.register.valid == nil {
 		return 0
 	}
