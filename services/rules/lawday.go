@@ -35,7 +35,7 @@ func (p *Packs) lawDay(day events.Date) *lawDay {
 
 // youngest is the least d for which month+(d, months) is not before day.
 func youngest(day events.Date, months int) events.Date {
-	d := day.AddMonths(-months) - 4 // day-numbers that a month lacks move by three at most
+	d := day.AddMonths(-months) // or a few days later, where a month lacks the day-number
 	for d.AddMonths(months) < day {
 		d++
 	}

@@ -218,6 +218,24 @@ func TestAGrantThatNamesItsCallNeedsTheHistory(t *testing.T) {
 	}
 }
 
+// The answer ends where a fact ahead of the clock comes into view: when it has
+// happened and somebody knows it.
+func TestAFactAheadEndsTheAnswer(t *testing.T) {
+	s := newStage(t)
+	s.consent("2026-01-10")
+	soon := s.add("w", "A", "2026-03-10 12:30", &events.ConsentRevoked{})
+	soon.Received, soon.Recorded = rome(t, "2026-03-10 13:45"), s.attempt.DialledAt
+	later := s.add("q", "A", "2026-03-10 11:30", &events.CallbackRequested{})
+	later.Recorded = s.attempt.DialledAt + 1 // not in the log yet: it is no fact ahead
+	h, ref := build(s.facts)
+	own, at, want := ownFacts(s), s.attempt.DialledAt, rome(t, "2026-03-10 13:45")
+	d, ok := testEngine(t).GateFacts(own, ref, s.attempt, at)
+	r, ok2 := testEngine(t).Prepare(ref, s.attempt, at).Verdict(own)
+	if g := testEngine(t).Gate(h, ref, s.attempt, at); !ok || !ok2 || d.ValidUntil != want || r.ValidUntil != want || g.ValidUntil != want {
+		t.Errorf("valid until %v, prepared %v, gate %v, want %v", d.ValidUntil, r.ValidUntil, g.ValidUntil, want)
+	}
+}
+
 // RegisterUntil is the end of the last day of the answer that is relied on.
 func TestRegisterUntil(t *testing.T) {
 	for name, c := range map[string]struct {
