@@ -49,13 +49,26 @@ func (s *State) canonicalise() {
 }
 
 func (s *State) reset() {
-	*s = State{
-		Grants: s.Grants[:0], Reverified: s.Reverified[:0], Invalid: s.Invalid[:0], Withdrawals: s.Withdrawals[:0],
-		Oppositions: s.Oppositions[:0], Erased: s.Erased[:0], Reassigned: s.Reassigned[:0], Listed: s.Listed[:0],
-		Delisted: s.Delisted[:0], Lifts: s.Lifts[:0], Answers: s.Answers[:0], Contracts: s.Contracts[:0],
-		Requests: s.Requests[:0], Inbound: s.Inbound[:0], Rows: s.Rows[:0], Removals: s.Removals[:0],
-		Calls: s.Calls[:0], Acknowledgments: s.Acknowledgments[:0], Decisions: s.Decisions[:0],
-	}
+	s.Grants = s.Grants[:0]
+	s.Reverified = s.Reverified[:0]
+	s.Invalid = s.Invalid[:0]
+	s.Withdrawals = s.Withdrawals[:0]
+	s.Oppositions = s.Oppositions[:0]
+	s.Erased = s.Erased[:0]
+	s.Reassigned = s.Reassigned[:0]
+	s.Listed = s.Listed[:0]
+	s.Delisted = s.Delisted[:0]
+	s.Lifts = s.Lifts[:0]
+	s.Answers = s.Answers[:0]
+	s.Contracts = s.Contracts[:0]
+	s.Requests = s.Requests[:0]
+	s.Inbound = s.Inbound[:0]
+	s.Rows = s.Rows[:0]
+	s.Removals = s.Removals[:0]
+	s.Calls = s.Calls[:0]
+	s.Acknowledgments = s.Acknowledgments[:0]
+	s.Decisions = s.Decisions[:0]
+	s.Directory = Directory{}
 }
 
 // take is σ(e) joined into s; canonicalise completes the join.

@@ -36,35 +36,80 @@ func (s State) Join(t State) State {
 	return out
 }
 
-// entry is one element of a register: key orders the register, join merges two
-// elements of one key.
+// entry is a pointer to one element of a register: key orders the register,
+// join merges two elements of one key. The elements are too large to be copied
+// for every comparison.
 type entry[T any] interface {
-	key(T) int
-	join(T) T
+	*T
+	key(*T) int
+	join(*T) T
 }
 
 // union joins two registers into a new one.
-func union[T entry[T]](a, b []T) []T {
+func union[T any, P entry[T]](a, b []T) []T {
 	if len(a)+len(b) == 0 {
 		return nil
 	}
 	out := make([]T, 0, len(a)+len(b))
-	return canonical(append(append(out, a...), b...))
+	return canonical[T, P](append(append(out, a...), b...))
 }
 
 // canonical sorts a register by key and joins elements of equal key, in place.
-func canonical[T entry[T]](r []T) []T {
+func canonical[T any, P entry[T]](r []T) []T {
 	if len(r) < 2 {
 		return r
 	}
-	slices.SortFunc(r, func(a, b T) int { return a.key(b) })
+	return arrange[T, P](r)
+}
+
+// arrange is canonical for registers of several entries. One that is in order
+// already, as a view yields most of them, is only read.
+func arrange[T any, P entry[T]](r []T) []T {
+	ordered := 1
+	for ordered < len(r) && P(&r[ordered-1]).key(&r[ordered]) < 0 {
+		ordered++
+	}
+	if ordered == len(r) {
+		return r
+	}
+	if len(r) <= fewEntries {
+		return insert[T, P](r, ordered)
+	}
+	slices.SortFunc(r, func(a, b T) int { return P(&a).key(&b) })
 	out := r[:1]
-	for _, e := range r[1:] {
-		if last := &out[len(out)-1]; (*last).key(e) == 0 {
-			*last = (*last).join(e)
+	for i := 1; i < len(r); i++ {
+		if last := &out[len(out)-1]; P(last).key(&r[i]) == 0 {
+			*last = P(last).join(&r[i])
 		} else {
-			out = append(out, e)
+			out = append(out, r[i])
 		}
+	}
+	clear(r[len(out):])
+	return out
+}
+
+// fewEntries is up to how many entries a register is sorted by insertion.
+const fewEntries = 12
+
+// insert makes canonical a register of which the first entries are in order.
+func insert[T any, P entry[T]](r []T, ordered int) []T {
+	out := r[:ordered]
+	for i := ordered; i < len(r); i++ {
+		e := r[i]
+		at, c := len(out), 1
+		for at > 0 {
+			if c = P(&out[at-1]).key(&e); c <= 0 {
+				break
+			}
+			at--
+		}
+		if at > 0 && c == 0 {
+			out[at-1] = P(&out[at-1]).join(&e)
+			continue
+		}
+		out = append(out, e)
+		copy(out[at+1:], out[at:len(out)-1])
+		out[at] = e
 	}
 	clear(r[len(out):])
 	return out
@@ -72,7 +117,13 @@ func canonical[T entry[T]](r []T) []T {
 
 // compare orders origins totally: by identity, then content, then clocks.
 func (o *Origin) compare(p *Origin) int {
-	return cmp.Or(cmp.Compare(o.Source, p.Source), cmp.Compare(o.ID, p.ID), bytes.Compare(o.Digest[:], p.Digest[:]))
+	if o.Source != p.Source {
+		return cmp.Compare(o.Source, p.Source)
+	}
+	if o.ID != p.ID {
+		return cmp.Compare(o.ID, p.ID)
+	}
+	return bytes.Compare(o.Digest[:], p.Digest[:])
 }
 
 // order is compare refined to a total order on everything that may differ.
@@ -96,51 +147,51 @@ func pick[T any](first bool, a, b T) T {
 // least keeps the smaller of two copies of one immutable element.
 func least[T any](a, b T, x, y *Origin) T { return pick(x.order(y) <= 0, a, b) }
 
-func (g Grant) key(h Grant) int    { return g.compare(&h.Origin) }
-func (g Grant) join(h Grant) Grant { return least(g, h, &g.Origin, &h.Origin) }
+func (g *Grant) key(h *Grant) int    { return g.compare(&h.Origin) }
+func (g *Grant) join(h *Grant) Grant { return least(*g, *h, &g.Origin, &h.Origin) }
 
-func (v Reverification) key(w Reverification) int {
+func (v *Reverification) key(w *Reverification) int {
 	return cmp.Or(cmp.Compare(v.Controller, w.Controller), cmp.Compare(v.Grant, w.Grant))
 }
-func (v Reverification) join(w Reverification) Reverification {
-	return pick(later(&v.Origin, &w.Origin), v, w)
+func (v *Reverification) join(w *Reverification) Reverification {
+	return pick(later(&v.Origin, &w.Origin), *v, *w)
 }
 
-func (v Invalidation) key(w Invalidation) int {
+func (v *Invalidation) key(w *Invalidation) int {
 	return cmp.Or(cmp.Compare(v.Controller, w.Controller), cmp.Compare(v.Grant, w.Grant), cmp.Compare(v.Reason, w.Reason))
 }
-func (v Invalidation) join(w Invalidation) Invalidation {
-	return pick(earlier(&v.Origin, &w.Origin), v, w)
+func (v *Invalidation) join(w *Invalidation) Invalidation {
+	return pick(earlier(&v.Origin, &w.Origin), *v, *w)
 }
 
-func (v Withdrawal) key(w Withdrawal) int {
+func (v *Withdrawal) key(w *Withdrawal) int {
 	return cmp.Or(cmp.Compare(v.Controller, w.Controller), cmp.Compare(v.Purposes, w.Purposes), cmp.Compare(v.Channels, w.Channels))
 }
-func (v Withdrawal) join(w Withdrawal) Withdrawal { return pick(later(&v.Origin, &w.Origin), v, w) }
+func (v *Withdrawal) join(w *Withdrawal) Withdrawal { return pick(later(&v.Origin, &w.Origin), *v, *w) }
 
-func (v Opposition) key(w Opposition) int         { return v.compare(&w.Origin) }
-func (v Opposition) join(w Opposition) Opposition { return least(v, w, &v.Origin, &w.Origin) }
+func (v *Opposition) key(w *Opposition) int         { return v.compare(&w.Origin) }
+func (v *Opposition) join(w *Opposition) Opposition { return least(*v, *w, &v.Origin, &w.Origin) }
 
-func (v Mark) key(w Mark) int   { return cmp.Compare(v.Controller, w.Controller) }
-func (v Mark) join(w Mark) Mark { return pick(later(&v.Origin, &w.Origin), v, w) }
+func (v *Mark) key(w *Mark) int   { return cmp.Compare(v.Controller, w.Controller) }
+func (v *Mark) join(w *Mark) Mark { return pick(later(&v.Origin, &w.Origin), *v, *w) }
 
-func (v Listing) key(w Listing) int {
+func (v *Listing) key(w *Listing) int {
 	return cmp.Or(cmp.Compare(v.Controller, w.Controller), cmp.Compare(v.Register, w.Register))
 }
-func (v Listing) join(w Listing) Listing {
-	return pick(cmp.Or(cmp.Compare(v.On, w.On), v.order(&w.Origin)) >= 0, v, w)
+func (v *Listing) join(w *Listing) Listing {
+	return pick(cmp.Or(cmp.Compare(v.On, w.On), v.order(&w.Origin)) >= 0, *v, *w)
 }
 
-func (v Lift) key(w Lift) int   { return v.compare(&w.Origin) }
-func (v Lift) join(w Lift) Lift { return least(v, w, &v.Origin, &w.Origin) }
+func (v *Lift) key(w *Lift) int   { return v.compare(&w.Origin) }
+func (v *Lift) join(w *Lift) Lift { return least(*v, *w, &v.Origin, &w.Origin) }
 
-func (v Answer) key(w Answer) int {
+func (v *Answer) key(w *Answer) int {
 	return cmp.Or(cmp.Compare(v.Controller, w.Controller), cmp.Compare(v.Register, w.Register), cmp.Compare(v.Batch, w.Batch))
 }
-func (v Answer) join(w Answer) Answer {
+func (v *Answer) join(w *Answer) Answer {
 	c := cmp.Or(cmp.Compare(weight(v.Answer), weight(w.Answer)), cmp.Compare(v.Date, w.Date),
 		cmp.Compare(w.Snapshot, v.Snapshot), v.order(&w.Origin))
-	return pick(c >= 0, v, w)
+	return pick(c >= 0, *v, *w)
 }
 
 // weight ranks answers: opposed > selective > clear > invalid. A value of a
@@ -157,19 +208,19 @@ func weight(a events.RegisterAnswer) int {
 	return 3
 }
 
-func (v Contract) key(w Contract) int {
+func (v *Contract) key(w *Contract) int {
 	return cmp.Or(cmp.Compare(v.Controller, w.Controller), cmp.Compare(v.ID, w.ID))
 }
 
-func (v Contract) join(w Contract) Contract {
-	out := v
+func (v *Contract) join(w *Contract) Contract {
+	out := *v
 	switch {
 	case v.Data == nil && w.Data == nil:
-		out = least(v, w, &v.Origin, &w.Origin)
+		out = least(*v, *w, &v.Origin, &w.Origin)
 	case v.Data == nil:
-		out = w
+		out = *w
 	case w.Data != nil:
-		out = pick(cmp.Or(cmp.Compare(v.Time, w.Time), cmp.Compare(v.ID, w.ID), v.order(&w.Origin)) <= 0, v, w)
+		out = pick(cmp.Or(cmp.Compare(v.Time, w.Time), cmp.Compare(v.ID, w.ID), v.order(&w.Origin)) <= 0, *v, *w)
 	}
 	end := v
 	if v.EndedOn == 0 || (w.EndedOn != 0 && cmp.Or(cmp.Compare(w.EndedOn, v.EndedOn),
@@ -180,22 +231,22 @@ func (v Contract) join(w Contract) Contract {
 	return out
 }
 
-func (v Request) key(w Request) int      { return v.compare(&w.Origin) }
-func (v Request) join(w Request) Request { return least(v, w, &v.Origin, &w.Origin) }
+func (v *Request) key(w *Request) int      { return v.compare(&w.Origin) }
+func (v *Request) join(w *Request) Request { return least(*v, *w, &v.Origin, &w.Origin) }
 
-func (v Inbound) key(w Inbound) int      { return v.compare(&w.Origin) }
-func (v Inbound) join(w Inbound) Inbound { return least(v, w, &v.Origin, &w.Origin) }
+func (v *Inbound) key(w *Inbound) int      { return v.compare(&w.Origin) }
+func (v *Inbound) join(w *Inbound) Inbound { return least(*v, *w, &v.Origin, &w.Origin) }
 
-func (v Row) key(w Row) int {
+func (v *Row) key(w *Row) int {
 	return cmp.Or(cmp.Compare(v.Data.List, w.Data.List), v.compare(&w.Origin))
 }
-func (v Row) join(w Row) Row { return least(v, w, &v.Origin, &w.Origin) }
+func (v *Row) join(w *Row) Row { return least(*v, *w, &v.Origin, &w.Origin) }
 
-func (v Removal) key(w Removal) int      { return cmp.Compare(v.List, w.List) }
-func (v Removal) join(w Removal) Removal { return pick(later(&v.Origin, &w.Origin), v, w) }
+func (v *Removal) key(w *Removal) int      { return cmp.Compare(v.List, w.List) }
+func (v *Removal) join(w *Removal) Removal { return pick(later(&v.Origin, &w.Origin), *v, *w) }
 
-func (v Call) key(w Call) int   { return v.compare(&w.Origin) }
-func (v Call) join(w Call) Call { return least(v, w, &v.Origin, &w.Origin) }
+func (v *Call) key(w *Call) int   { return v.compare(&w.Origin) }
+func (v *Call) join(w *Call) Call { return least(*v, *w, &v.Origin, &w.Origin) }
 
 func (v Directory) join(w Directory) Directory {
 	c := cmp.Compare(v.ExtractedOn, w.ExtractedOn)
@@ -205,12 +256,12 @@ func (v Directory) join(w Directory) Directory {
 	return pick(cmp.Or(c, v.order(&w.Origin)) >= 0, v, w)
 }
 
-func (v Acknowledgement) key(w Acknowledgement) int {
+func (v *Acknowledgement) key(w *Acknowledgement) int {
 	return cmp.Or(cmp.Compare(v.Controller, w.Controller), cmp.Compare(v.Opposition, w.Opposition), cmp.Compare(v.Processor, w.Processor))
 }
-func (v Acknowledgement) join(w Acknowledgement) Acknowledgement {
-	return pick(earlier(&v.Origin, &w.Origin), v, w)
+func (v *Acknowledgement) join(w *Acknowledgement) Acknowledgement {
+	return pick(earlier(&v.Origin, &w.Origin), *v, *w)
 }
 
-func (v Decision) key(w Decision) int       { return v.compare(&w.Origin) }
-func (v Decision) join(w Decision) Decision { return least(v, w, &v.Origin, &w.Origin) }
+func (v *Decision) key(w *Decision) int       { return v.compare(&w.Origin) }
+func (v *Decision) join(w *Decision) Decision { return least(*v, *w, &v.Origin, &w.Origin) }

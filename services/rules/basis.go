@@ -38,15 +38,20 @@ func (b basisSet) first() events.Basis {
 	return ""
 }
 
-func (b basisSet) list() []events.Basis {
-	var out []events.Basis
-	for i, name := range basisNames {
-		if b&(1<<i) != 0 {
-			out = append(out, name)
+// list lists the bases in order; all evaluations share the lists.
+func (b basisSet) list() []events.Basis { return basisLists[b] }
+
+var basisLists = func() (out [1 << len(basisNames)][]events.Basis) {
+	for b := range out {
+		for i, name := range basisNames {
+			if b&(1<<i) != 0 {
+				out[b] = append(out[b], name)
+			}
 		}
+		out[b] = slices.Clip(out[b])
 	}
 	return out
-}
+}()
 
 // exempt: register exempt (rules.md 3.3).
 func (e *evaluation) exempt() bool { return e.bases.any(basisRequest | basisInbound | basisContract) }
@@ -58,9 +63,7 @@ func (e *evaluation) readBases() {
 			e.bases |= b
 		}
 	}
-	c := e.a.Controller
-	w, o := e.withdrawn(c, e.a.Purpose, e.channel), e.opposed(c, e.a.Purpose, e.channel)
-	restricted := max(withdrawnAt(w), opposedAt(o))
+	restricted := max(withdrawnAt(e.withdrawal), opposedAt(e.opposition))
 	set(basisRequest, e.requested(restricted))
 	set(basisInbound, e.calledIn(restricted))
 	for i := range e.grants {
@@ -120,10 +123,18 @@ func (e *evaluation) consumedBy(asked events.Instant) *contact.Call {
 
 // softSpam is basis 5 but for channel, W and O.
 func (e *evaluation) softSpam() bool {
-	return e.campaign.owner == e.a.Controller && e.erased(e.a.Controller) == nil &&
-		slices.ContainsFunc(e.state.Contracts, func(c contact.Contract) bool {
-			return c.Controller == e.a.Controller && c.Data != nil && c.Data.EmailNotice
-		})
+	return e.campaign.owner == e.a.Controller && e.erasure == nil &&
+		e.emailNoticed()
+}
+
+// emailNoticed: a contract of C gave the notice on e-mail.
+func (e *evaluation) emailNoticed() bool {
+	for i := range e.state.Contracts {
+		if c := &e.state.Contracts[i]; c.Controller == e.a.Controller && c.Data != nil && c.Data.EmailNotice {
+			return true
+		}
+	}
+	return false
 }
 
 // superseded: a restriction at τ no longer binds (rules.md 3.3).

@@ -102,6 +102,20 @@ func BenchmarkPreparedVerdict(b *testing.B) {
 	})
 }
 
+// BenchmarkListCheck answers contacts of a list on all processors.
+func BenchmarkListCheck(b *testing.B) {
+	benchEach(b, func(b *testing.B, e *Engine, own []*contact.Fact, ref *Reference, a Attempt) {
+		q := e.Prepare(ref, a, a.DialledAt)
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				if r, ok := q.Verdict(own); !ok || (r.Verdict == events.VerdictAllow) != (len(own) > 0) {
+					b.Error(r)
+				}
+			}
+		})
+	})
+}
+
 // BenchmarkPrepare is the fixed cost of a list check.
 func BenchmarkPrepare(b *testing.B) {
 	benchEach(b, func(b *testing.B, e *Engine, _ []*contact.Fact, ref *Reference, a Attempt) {

@@ -20,7 +20,7 @@ const (
 // calendar answers what kind of day a civil day is (rules.md 3.4).
 type calendar struct {
 	holidays map[events.Date]string
-	members  []memberState
+	members  map[string][]memberState // by code
 }
 
 type memberState struct {
@@ -55,7 +55,7 @@ func loadCalendar(files fs.FS) (*calendar, error) {
 	if err := readYAML(files, name, &file); err != nil {
 		return nil, err
 	}
-	c := &calendar{holidays: map[events.Date]string{}}
+	c := &calendar{holidays: map[events.Date]string{}, members: map[string][]memberState{}}
 	var errs []error
 	for _, h := range append(file.Holidays, file.Patrons...) {
 		if err := c.addHoliday(h.Value); err != nil {
@@ -74,7 +74,7 @@ func loadCalendar(files fs.FS) (*calendar, error) {
 		if err != nil || err2 != nil || len(state.Code) != 2 {
 			errs = append(errs, &PackError{name, m.Line, "member state: want a code of two letters and quoted dates"})
 		}
-		c.members = append(c.members, state)
+		c.members[state.Code] = append(c.members[state.Code], state)
 	}
 	if len(file.Holidays) == 0 || len(c.members) == 0 {
 		errs = append(errs, &PackError{name, 0, "holidays or member_states missing"})
@@ -136,37 +136,5 @@ func (c *calendar) workingDay(d events.Date) events.Date {
 
 // member reports whether the country belongs to the Union on that day.
 func (c *calendar) member(code string, d events.Date) bool {
-	return slices.ContainsFunc(c.members, func(m memberState) bool {
-		return m.Code == code && m.from <= d && (m.to == 0 || d <= m.to)
-	})
+	return slices.ContainsFunc(c.members[code], func(m memberState) bool { return within(d, m.from, m.to) })
 }
-
-// wall returns the instant at which Rome's clocks show the given time of a
-// civil day. An ambiguous or missing time is the later instant (rules.md 3.4).
-func wall(d events.Date, sinceMidnight time.Duration) events.Instant {
-	naive := d.In(time.UTC).Add(sinceMidnight)
-	var latest, latestShown events.Instant
-	for _, probe := range []time.Duration{-24 * time.Hour, 24 * time.Hour} {
-		_, offset := naive.Add(probe).Time().In(events.Rome).Zone()
-		at := naive.Add(-time.Duration(offset) * time.Second)
-		latest = max(latest, at)
-		if _, shown := at.Time().In(events.Rome).Zone(); shown == offset {
-			latestShown = max(latestShown, at)
-		}
-	}
-	if latestShown != 0 {
-		return latestShown
-	}
-	return latest
-}
-
-// clockOf returns the civil day of t in Rome and the wall-clock time since
-// midnight that Rome's clocks show.
-func clockOf(t events.Instant) (events.Date, time.Duration) {
-	local := t.Time().In(events.Rome)
-	h, m, s := local.Clock()
-	return events.NewDate(local.Date()), time.Duration(h)*time.Hour + time.Duration(m)*time.Minute +
-		time.Duration(s)*time.Second + time.Duration(local.Nanosecond())
-}
-
-func dateOf(t events.Instant) events.Date { return events.DateOf(t, events.Rome) }

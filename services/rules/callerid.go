@@ -8,44 +8,43 @@ import (
 )
 
 // presented reports whether the CLI rules but IT-CLI-01 apply.
-func (e *evaluation) presented() bool { return isCall(e.channel) && e.a.CLI != "" }
+func (s *setting) presented() bool { return isCall(s.channel) && s.a.CLI != "" }
 
-func cli01(e *evaluation) (hit, bool) {
-	if !isCall(e.channel) || e.a.CLI != "" {
+func cli01(s *setting) (hit, bool) {
+	if !isCall(s.channel) || s.a.CLI != "" {
 		return hit{}, false
 	}
-	return block(new(evidence).say("cli", "withheld")), true
+	return block(s.note().say("cli", "withheld")), true
 }
 
 // declaredFor reports whether a declaration of the number by one of the
 // holders is in force.
-func (e *evaluation) declaredFor(holders ...string) bool {
-	e.refs = e.look(e.refs[:0], refKey{refDeclared, e.a.CLI, ""})
-	for _, f := range e.refs {
+func (s *setting) declaredFor(holders ...string) bool {
+	for _, f := range s.declarations() {
 		d := f.Data.(*events.CallerIDDeclared)
-		if slices.Contains(holders, d.Holder) && within(e.day, d.From, d.To) {
+		if slices.Contains(holders, d.Holder) && within(s.day, d.From, d.To) {
 			return true
 		}
 	}
 	return false
 }
 
-func cli02(e *evaluation) (hit, bool) {
-	if !e.presented() || e.declaredFor(e.a.Controller, e.a.Processor) {
+func cli02(s *setting) (hit, bool) {
+	if !s.presented() || s.declaredFor(s.a.Controller, s.a.Processor) {
 		return hit{}, false
 	}
-	return block(new(evidence).facts(e.refs).say("cli", e.a.CLI)), true
+	return block(s.note().facts(s.declarations()).say("cli", s.a.CLI)), true
 }
 
-func cli03(e *evaluation) (hit, bool) {
-	if !e.presented() || strings.HasPrefix(e.a.CLI, e.pack.CallbackPrefix) {
+func cli03(s *setting) (hit, bool) {
+	if !s.presented() || strings.HasPrefix(s.a.CLI, s.pack.CallbackPrefix) {
 		return hit{}, false
 	}
-	e.refs = e.look(e.refs[:0], refKey{refTested, e.a.CLI, ""})
-	ev := new(evidence).say("cli", e.a.CLI)
+	s.refs = s.look(s.refs[:0], refKey{refTested, s.a.CLI, ""})
+	ev := s.note().say("cli", s.a.CLI)
 	tested, failed, latest := false, false, events.Instant(0)
-	for _, f := range e.refs {
-		if dateOf(f.Time) < e.day-events.Date(e.pack.TestDays) {
+	for _, f := range s.refs {
+		if dateOf(f.Time) < s.day-events.Date(s.pack.TestDays) {
 			continue
 		}
 		bad := !f.Data.(*events.CallerIDTested).OK
@@ -66,40 +65,41 @@ func cli03(e *evaluation) (hit, bool) {
 	return hit{}, false
 }
 
-func cli04(e *evaluation) (hit, bool) {
-	if !e.presented() || e.a.OriginCountry == "IT" {
+func cli04(s *setting) (hit, bool) {
+	if !s.presented() || s.a.OriginCountry == "IT" {
 		return hit{}, false
 	}
-	fixed := strings.HasPrefix(e.a.CLI, "+390") && e.day >= e.pack.ForeignFixedFrom
-	mobile := strings.HasPrefix(e.a.CLI, "+393") && e.day >= e.pack.ForeignMobileFrom && !e.a.Roaming
+	fixed := strings.HasPrefix(s.a.CLI, "+390") && s.day >= s.pack.ForeignFixedFrom
+	mobile := strings.HasPrefix(s.a.CLI, "+393") && s.day >= s.pack.ForeignMobileFrom && !s.a.Roaming
 	if !fixed && !mobile {
 		return hit{}, false
 	}
-	return block(new(evidence).say("cli", e.a.CLI).say("origin_country", e.a.OriginCountry)), true
+	return block(s.note().say("cli", s.a.CLI).say("origin_country", s.a.OriginCountry)), true
 }
 
-func cli05(e *evaluation) (hit, bool) {
-	if !e.presented() || e.a.Purpose != events.PurposeMarketing || !strings.HasPrefix(e.a.CLI, e.pack.StatisticsPrefix) {
+func cli05(s *setting) (hit, bool) {
+	if !s.presented() || s.a.Purpose != events.PurposeMarketing || !strings.HasPrefix(s.a.CLI, s.pack.StatisticsPrefix) {
 		return hit{}, false
 	}
-	return block(new(evidence).say("cli", e.a.CLI)), true
+	return block(s.note().say("cli", s.a.CLI)), true
 }
 
-func cli06(e *evaluation) (hit, bool) {
-	if !e.presented() || e.campaign.sector != events.SectorEnergy || e.a.Purpose != events.PurposeMarketing ||
-		e.day < e.pack.EnergyFrom || e.found("IT-CLI-02") || e.declaredFor(e.a.Controller) {
+// cli06 is silent where IT-CLI-02 speaks.
+func cli06(s *setting) (hit, bool) {
+	if !s.presented() || s.campaign.sector != events.SectorEnergy || s.a.Purpose != events.PurposeMarketing ||
+		s.day < s.pack.EnergyFrom || !s.declaredFor(s.a.Controller, s.a.Processor) || s.declaredFor(s.a.Controller) {
 		return hit{}, false
 	}
-	return block(new(evidence).facts(e.refs).say("cli", e.a.CLI)), true
+	return block(s.note().facts(s.declarations()).say("cli", s.a.CLI)), true
 }
 
-func cli07(e *evaluation) (hit, bool) {
-	if !e.presented() || slices.Contains(e.campaign.clis, e.a.CLI) {
+func cli07(s *setting) (hit, bool) {
+	if !s.presented() || slices.Contains(s.campaign.clis, s.a.CLI) {
 		return hit{}, false
 	}
-	ev := new(evidence).say("cli", e.a.CLI).say("campaign", e.a.Campaign)
-	if e.campaign.known {
-		ev.fact(e.campaign.opened.Identity())
+	ev := s.note().say("cli", s.a.CLI).say("campaign", s.a.Campaign)
+	if s.campaign.known {
+		ev.fact(s.campaign.opened.Identity())
 	}
 	return block(ev), true
 }

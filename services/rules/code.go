@@ -23,9 +23,8 @@ func codeInForce(day events.Date) func(*contact.Fact) bool {
 
 // byCode turns a hit of the Code into a recommendation for a controller that
 // does not adhere: no gate effect.
-func (e *evaluation) byCode(h hit) (hit, bool) {
-	e.refs = e.look(e.refs[:0], refKey{refAdherence, e.a.Controller, ""})
-	if !slices.ContainsFunc(e.refs, codeInForce(e.day)) {
+func (s *setting) byCode(h hit) (hit, bool) {
+	if !s.codeBinds() {
 		h.effect = ""
 		if h.kind != "" {
 			h.kind = events.KindBestPractice
@@ -35,9 +34,7 @@ func (e *evaluation) byCode(h hit) (hit, bool) {
 }
 
 // codeApplies: the Code exists and the purpose is marketing.
-func (e *evaluation) codeApplies() bool {
-	return e.day >= e.pack.CodeFrom && e.a.Purpose == events.PurposeMarketing
-}
+func (s *setting) codeApplies() bool { return s.law.code && s.a.Purpose == events.PurposeMarketing }
 
 // protectedCall: IT-CDC-01..04 concern calls to natural persons.
 func (e *evaluation) protectedCall() bool {
@@ -74,8 +71,8 @@ func hoursOf(kind dayKind) func(*evaluation) (hit, bool) {
 		if !e.protectedCall() {
 			return hit{}, false
 		}
-		if k, outside := e.pack.outsideHours(e.t); outside {
-			if k != kind {
+		if e.outside {
+			if e.law.kind != kind {
 				return hit{}, false
 			}
 			h := block(e.clockEvidence(e.t))
@@ -86,7 +83,7 @@ func hoursOf(kind dayKind) func(*evaluation) (hit, bool) {
 		}
 		if o := e.a.Outcome; o != nil && o.AnsweredAt != 0 {
 			if k, outside := e.pack.outsideHours(o.AnsweredAt); outside && k == kind {
-				return e.byCode(hit{kind: events.KindPotential, evidence: e.clockEvidence(o.AnsweredAt).say("tested", "answered_at").done()})
+				return e.byCode(hit{kind: events.KindPotential, evidence: e.clockEvidence(o.AnsweredAt).say("tested", "answered_at")})
 			}
 		}
 		return hit{}, false
@@ -94,15 +91,19 @@ func hoursOf(kind dayKind) func(*evaluation) (hit, bool) {
 }
 
 // clockAhead: the attempt was recorded before it was dialled.
-func (e *evaluation) clockAhead() bool {
-	return e.a.RecordedAt != 0 && e.t.Sub(e.a.RecordedAt) > time.Duration(e.pack.SkewSeconds)*time.Second
+func (s *setting) clockAhead() bool {
+	return s.a.RecordedAt != 0 && s.t.Sub(s.a.RecordedAt) > time.Duration(s.pack.SkewSeconds)*time.Second
 }
 
-func (e *evaluation) clockEvidence(t events.Instant) *evidence {
-	ev := new(evidence).say("utc", t.String()).say("rome", t.Time().In(events.Rome).Format(time.RFC3339Nano))
-	if name := e.pack.calendar.holidays[dateOf(t)]; name != "" {
+func (s *setting) clockEvidence(t events.Instant) *evidence {
+	ev := s.note()
+	if ev == nil {
+		return nil
+	}
+	ev.at("utc", t).say("rome", t.Time().In(events.Rome).Format(time.RFC3339Nano))
+	if name := s.pack.calendar.holidays[dateOf(t)]; name != "" {
 		ev.say("holiday", name)
-	} else if name := e.pack.calendar.holidays[dateOf(t)+1]; name != "" {
+	} else if name := s.pack.calendar.holidays[dateOf(t)+1]; name != "" {
 		ev.say("eve_of", name)
 	}
 	return ev
@@ -112,13 +113,13 @@ func cdc04(e *evaluation) (hit, bool) {
 	if !e.protectedCall() || e.bases.any(basisRequest) {
 		return hit{}, false
 	}
-	ev, n := new(evidence), 0
+	ev, n := e.note(), 0
 	for i := range e.state.Calls {
 		c := &e.state.Calls[i]
 		if c.Controller == e.a.Controller && humanAnswered(c.Data) && c.Data.Basis != events.BasisRequest &&
 			c.Data.DialledAt < e.t && dateOf(c.Data.DialledAt) >= e.day-events.Date(e.pack.FrequencyDays) {
 			n++
-			ev.fact(c.Identity).say("earlier_contact", c.Data.DialledAt.String())
+			ev.fact(c.Identity).at("earlier_contact", c.Data.DialledAt)
 		}
 	}
 	if n < e.pack.FrequencyMax {
@@ -127,17 +128,16 @@ func cdc04(e *evaluation) (hit, bool) {
 	return e.byCode(warn(ev))
 }
 
-func cdc05(e *evaluation) (hit, bool) {
-	if !e.codeApplies() {
+func cdc05(s *setting) (hit, bool) {
+	if !s.codeApplies() {
 		return hit{}, false
 	}
-	ev := new(evidence)
-	script := e.scriptReady(ev)
+	ev := s.note()
+	script := s.scriptReady(ev)
 	notice := false
-	e.refs = e.look(e.refs[:0], refKey{refNotice, e.a.Controller, ""})
-	for _, f := range e.refs {
+	for _, f := range s.notices() {
 		d := f.Data.(*events.NoticePublished)
-		notice = notice || within(e.day, d.EffectiveFrom, d.EffectiveTo)
+		notice = notice || within(s.day, d.EffectiveFrom, d.EffectiveTo)
 	}
 	if script && notice {
 		return hit{}, false
@@ -145,31 +145,30 @@ func cdc05(e *evaluation) (hit, bool) {
 	if !notice {
 		ev.say("missing", "notice")
 	}
-	return e.byCode(block(ev))
+	return s.byCode(block(ev))
 }
 
 // scriptReady: a script of K that A's processor has acknowledged.
-func (e *evaluation) scriptReady(ev *evidence) bool {
-	e.refs = e.look(e.refs[:0], refKey{refScript, e.a.Controller, e.a.Campaign})
+func (s *setting) scriptReady(ev *evidence) bool {
 	published := false
-	for _, f := range e.refs {
+	for _, f := range s.scripts() {
 		p, ok := f.Data.(*events.ScriptPublished)
 		if !ok {
 			continue
 		}
 		published = true
-		if e.a.Processor == e.a.Controller {
+		if s.a.Processor == s.a.Controller {
 			return true
 		}
-		for _, g := range e.refs {
-			if d, ok := g.Data.(*events.ScriptAcknowledged); ok && d.Script == p.Script && d.Processor == e.a.Processor {
+		for _, g := range s.scripts() {
+			if d, ok := g.Data.(*events.ScriptAcknowledged); ok && d.Script == p.Script && d.Processor == s.a.Processor {
 				return true
 			}
 		}
 		ev.fact(f.Identity())
 	}
 	if published {
-		ev.say("missing", "acknowledgement of the script by "+e.a.Processor)
+		ev.say("missing", "acknowledgement of the script by "+s.a.Processor)
 	} else {
 		ev.say("missing", "script")
 	}
@@ -181,22 +180,23 @@ var codeStatements = []events.Statement{
 	events.StatementIdentity, events.StatementPurpose, events.StatementOrigin, events.StatementRights, events.StatementNotice,
 }
 
-func cdc06(e *evaluation) (hit, bool) {
-	o := e.a.Outcome
-	if !e.codeApplies() || !o.HumanAnswered() {
+func cdc06(s *setting) (hit, bool) {
+	o := s.a.Outcome
+	if !s.codeApplies() || !o.HumanAnswered() {
 		return hit{}, false
 	}
-	if o.ReleasedAt != 0 && o.End.Sub(o.AnsweredAt) < time.Duration(e.pack.MinTalkSeconds)*time.Second {
+	if o.ReleasedAt != 0 && o.End.Sub(o.AnsweredAt) < time.Duration(s.pack.MinTalkSeconds)*time.Second {
 		return hit{}, false
 	}
-	ev := new(evidence)
-	for _, s := range codeStatements {
-		if !slices.Contains(o.Statements, s) {
-			ev.say("not_said", string(s))
+	ev, unsaid := s.note(), false
+	for _, said := range codeStatements {
+		if !slices.Contains(o.Statements, said) {
+			unsaid = true
+			ev.say("not_said", string(said))
 		}
 	}
-	if len(ev.Details) == 0 {
+	if !unsaid {
 		return hit{}, false
 	}
-	return e.byCode(finding(ev))
+	return s.byCode(finding(ev))
 }

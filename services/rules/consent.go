@@ -21,7 +21,7 @@ func con01(e *evaluation) (hit, bool) {
 			return hit{}, false
 		}
 	}
-	return block(e.withGrants(new(evidence)).say("declared", string(e.a.Basis))), true
+	return block(e.withGrants(e.note()).say("declared", string(e.a.Basis))), true
 }
 
 func (e *evaluation) everRequested() bool {
@@ -40,11 +40,11 @@ func con02(e *evaluation) (hit, bool) {
 	}
 	for i := range e.grants {
 		g := &e.grants[i]
-		if !g.void && g.Data.Purposes.Has(e.a.Purpose) && inChannels(g.Data.Channels, e.channel) {
+		if !g.void && g.Data.Purposes&e.purpose != 0 && g.Data.Channels&e.channels != 0 {
 			return hit{}, false
 		}
 	}
-	return block(e.withGrants(new(evidence)).say("channel", string(e.a.Channel))), true
+	return block(e.withGrants(e.note()).say("channel", string(e.a.Channel))), true
 }
 
 func con03(e *evaluation) (hit, bool) { return e.reported(defectUnproven) }
@@ -53,12 +53,11 @@ func con06(e *evaluation) (hit, bool) { return e.reported(defectScope) }
 func con09(e *evaluation) (hit, bool) { return e.reported(defectTainted) }
 
 func con05(e *evaluation) (hit, bool) {
-	w := e.withdrawn(e.a.Controller, e.a.Purpose, e.channel)
+	w := e.withdrawal
 	if w == nil || e.superseded(w.Time) {
 		return hit{}, false
 	}
-	return block(new(evidence).fact(w.Identity).say("withdrawn", w.Time.String()).
-		say("received", w.Received.String()).say("recorded", w.Recorded.String())), true
+	return block(e.note().fact(w.Identity).at("withdrawn", w.Time).at("received", w.Received).at("recorded", w.Recorded)), true
 }
 
 func con08(e *evaluation) (hit, bool) {
@@ -73,48 +72,51 @@ func con08(e *evaluation) (hit, bool) {
 	default:
 		return hit{}, false
 	}
-	ev := new(evidence)
+	ev := e.note()
 	for i := range e.grants {
 		g := &e.grants[i]
 		if !proves(g) {
 			continue
 		}
-		if !g.aged {
+		if !e.aged(g) {
 			return hit{}, false
 		}
-		ev.fact(g.Identity).say("granted", g.Time.String())
+		ev.fact(g.Identity).at("granted", g.Time)
 	}
 	return warn(ev), true
 }
 
 // con10: legitimate interest is no basis for telemarketing, whatever else is.
-func con10(e *evaluation) (hit, bool) {
-	if e.a.Basis != events.BasisLegitimateInterest {
+func con10(s *setting) (hit, bool) {
+	if s.a.Basis != events.BasisLegitimateInterest {
 		return hit{}, false
 	}
-	return block(new(evidence).say("declared", string(e.a.Basis))), true
+	return block(s.note().say("declared", string(s.a.Basis))), true
 }
 
 func con11(e *evaluation) (hit, bool) {
-	h, ok := e.reported(defectNotice)
-	if !ok {
+	if !e.reports(defectNotice) {
 		return hit{}, false
 	}
-	h.kind = e.best.noticeKind
 	n := e.best.Data.Notice
-	h.evidence.Details = append(h.evidence.Details, Detail{"notice", n.ID}, Detail{"version", n.Version})
+	ev := e.grantEvidence(e.best)
+	if ev != nil {
+		ev.Details = append(ev.Details, Detail{"notice", n.ID}, Detail{"version", n.Version})
+	}
+	h := block(ev)
+	h.kind = e.best.noticeKind
 	return h, true
 }
 
 // con13: the consent was given by an earlier holder of the number.
 func con13(e *evaluation) (hit, bool) {
-	x := e.reassigned(e.a.Controller)
+	x := e.reassignment
 	if e.bases != 0 || x == nil {
 		return hit{}, false
 	}
 	for i := range e.grants {
 		if g := &e.grants[i]; g.Time <= x.Time {
-			return block(new(evidence).fact(x.Identity, g.Identity).say("reassigned", x.Time.String()).say("granted", g.Time.String())), true
+			return block(e.note().fact(x.Identity, g.Identity).at("reassigned", x.Time).at("granted", g.Time)), true
 		}
 	}
 	return hit{}, false
@@ -127,6 +129,9 @@ var taintingRules = []string{"IT-OPP-01", "IT-CON-05", "IT-RPO-01", "IT-RPO-10"}
 // unlawfulCall returns the known call of the contact with that id, dialled
 // before t, whose own findings as of the same w taint a consent given in it.
 func (e *evaluation) unlawfulCall(id string) (*contact.Call, string) {
+	if e.history == nil {
+		return nil, ""
+	}
 	for i := range e.state.Calls {
 		c := &e.state.Calls[i]
 		if c.ID != id || c.Controller != e.a.Controller || c.Data.DialledAt >= e.t {

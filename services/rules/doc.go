@@ -5,6 +5,9 @@
 //
 //	engine := rules.NewEngine(packs)
 //	decision := engine.Gate(history, reference, attempt, t)      // View(t, t, t)
+//	decision, ok := engine.GateFacts(facts, reference, attempt, t)
+//	question := engine.Prepare(reference, attempt, t)            // one question to a million contacts
+//	ruling, ok := question.Verdict(facts)
 //	result := engine.Assess(history, reference, attempt, asOf)   // View(t, t, R), hindsight
 //	objects, err := engine.Objects(world, asOf)                  // View(R, R, R)
 //

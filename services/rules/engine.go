@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/assenso/assenso/events"
 	"github.com/assenso/assenso/services/contact"
@@ -13,23 +14,55 @@ import (
 // Engine evaluates. It is safe for concurrent use as long as nobody adds to
 // the Reference at the same time.
 type Engine struct {
-	packs  *Packs
-	rules  []attemptRule
-	sorted []*attemptRule // by id
-	spare  sync.Pool      // *evaluation
-	object map[string]*Rule
+	packs   *Packs
+	rules   []attemptRule
+	usual   selection
+	service selection // of service attempts
+	spare   sync.Pool // *evaluation
+	object  map[string]*Rule
+	days    [keptDays]atomic.Pointer[lawDay]
+}
+
+// selection is the rules that run for one kind of attempt.
+type selection struct {
+	all    []*attemptRule // in the order of attemptRules
+	gate   []*attemptRule // those that can speak before the dial
+	sorted []*attemptRule // all, by id
+	ids    []string       // of sorted
+}
+
+func (s *selection) add(r *attemptRule) {
+	s.all = append(s.all, r)
+	if !r.mute {
+		s.gate = append(s.gate, r)
+	}
+}
+
+func (s *selection) sort() {
+	s.sorted = slices.SortedFunc(slices.Values(s.all), func(a, b *attemptRule) int { return cmp.Compare(a.id, b.id) })
+	for _, r := range s.sorted {
+		s.ids = append(s.ids, r.id)
+	}
+	s.ids = slices.Clip(s.ids)
 }
 
 // attemptRule is one row of section 4: its id, its condition, its metadata.
 type attemptRule struct {
-	id   string
-	test func(*evaluation) (hit, bool)
-	meta *Rule
+	id string
+	// One of two is the condition: aside looks at everything but the contact, so
+	// that a prepared question has its answer once for all contacts.
+	aside func(*setting) (hit, bool)
+	test  func(*evaluation) (hit, bool)
+	mute  bool // never has an effect at the gate
+	meta  *Rule
+	bit   RuleSet
+	block string // the sentences of its effects
+	warn  string
 }
 
 // attemptRules are the rows of section 4 in an order in which a rule that
 // looks at another's hit comes after it.
-var attemptRules = []attemptRule{
+var attemptRules = [...]attemptRule{
 	{id: "IT-RPO-01", test: rpo01}, {id: "IT-RPO-02", test: rpo02}, {id: "IT-RPO-03", test: rpo03},
 	{id: "IT-RPO-05", test: rpo05}, {id: "IT-RPO-06", test: rpo06}, {id: "IT-RPO-08", test: rpo08},
 	{id: "IT-RPO-09", test: rpo09}, {id: "IT-RPO-10", test: rpo10}, {id: "IT-RPO-11", test: rpo11},
@@ -38,22 +71,25 @@ var attemptRules = []attemptRule{
 	{id: "IT-CON-01", test: con01}, {id: "IT-CON-02", test: con02}, {id: "IT-CON-03", test: con03},
 	{id: "IT-CON-04", test: con04}, {id: "IT-CON-05", test: con05}, {id: "IT-CON-06", test: con06},
 	{id: "IT-CON-07", test: con07}, {id: "IT-CON-08", test: con08}, {id: "IT-CON-09", test: con09},
-	{id: "IT-CON-10", test: con10}, {id: "IT-CON-11", test: con11}, {id: "IT-CON-13", test: con13},
-	{id: "IT-OPP-01", test: opp01}, {id: "IT-OPP-02", test: opp02}, {id: "IT-OPP-04", test: opp04},
+	{id: "IT-CON-10", aside: con10}, {id: "IT-CON-11", test: con11}, {id: "IT-CON-13", test: con13},
+	{id: "IT-OPP-01", test: opp01}, {id: "IT-OPP-02", test: opp02, mute: true}, {id: "IT-OPP-04", test: opp04, mute: true},
 	{id: "IT-OPP-07", test: opp07},
 	{id: "IT-CDC-01", test: hoursOf(ordinaryDay)}, {id: "IT-CDC-02", test: hoursOf(shortDay)},
-	{id: "IT-CDC-03", test: hoursOf(closedDay)}, {id: "IT-CDC-04", test: cdc04}, {id: "IT-CDC-05", test: cdc05},
-	{id: "IT-CDC-06", test: cdc06},
-	{id: "IT-CLI-01", test: cli01}, {id: "IT-CLI-02", test: cli02}, {id: "IT-CLI-03", test: cli03},
-	{id: "IT-CLI-04", test: cli04}, {id: "IT-CLI-05", test: cli05}, {id: "IT-CLI-06", test: cli06},
-	{id: "IT-CLI-07", test: cli07},
-	{id: "IT-SIL-02", test: sil02}, {id: "IT-SIL-03", test: sil03}, {id: "IT-SIL-04", test: sil04},
-	{id: "IT-SIL-05", test: sil05},
-	{id: "IT-LST-01", test: lst01}, {id: "IT-LST-02", test: lst02}, {id: "IT-LST-03", test: lst03},
-	{id: "IT-LST-04", test: lst04}, {id: "IT-LST-05", test: lst05}, {id: "IT-LST-06", test: lst06},
+	{id: "IT-CDC-03", test: hoursOf(closedDay)}, {id: "IT-CDC-04", test: cdc04}, {id: "IT-CDC-05", aside: cdc05},
+	{id: "IT-CDC-06", aside: cdc06, mute: true},
+	{id: "IT-CLI-01", aside: cli01}, {id: "IT-CLI-02", aside: cli02}, {id: "IT-CLI-03", aside: cli03},
+	{id: "IT-CLI-04", aside: cli04}, {id: "IT-CLI-05", aside: cli05}, {id: "IT-CLI-06", aside: cli06},
+	{id: "IT-CLI-07", aside: cli07},
+	{id: "IT-SIL-02", aside: sil02, mute: true}, {id: "IT-SIL-03", test: sil03}, {id: "IT-SIL-04", test: sil04},
+	{id: "IT-SIL-05", aside: sil05, mute: true},
+	{id: "IT-LST-01", test: lst01}, {id: "IT-LST-02", test: lst02}, {id: "IT-LST-03", aside: lst03},
+	{id: "IT-LST-04", aside: lst04}, {id: "IT-LST-05", aside: lst05}, {id: "IT-LST-06", test: lst06},
 	{id: "IT-ORD-01", test: ord01}, {id: "IT-ENE-01", test: ene01},
-	{id: "LED-01", test: led01}, {id: "LED-05", test: led05}, {id: "AGT-01", test: agt01},
+	{id: "LED-01", aside: led01, mute: true}, {id: "LED-05", test: led05, mute: true}, {id: "AGT-01", aside: agt01, mute: true},
 }
+
+// A RuleSet has a bit for each of them.
+const _ = uint(64 - len(attemptRules))
 
 // objectRules are the rows of section 5.
 var objectRules = []string{
@@ -73,14 +109,18 @@ func implemented() []string {
 
 // NewEngine returns an engine under the packs.
 func NewEngine(p *Packs) *Engine {
-	e := &Engine{packs: p, rules: slices.Clone(attemptRules), object: map[string]*Rule{}}
+	e := &Engine{packs: p, rules: slices.Clone(attemptRules[:]), object: map[string]*Rule{}}
 	for i := range e.rules {
-		e.rules[i].meta = p.byID[e.rules[i].id]
+		r := &e.rules[i]
+		r.meta, r.bit = p.byID[r.id], bitOf(r.id)
+		r.block, r.warn = r.sentence("the call must not be made"), r.sentence("the call may be made, with care")
+		e.usual.add(r)
+		if r.meta.Service {
+			e.service.add(r)
+		}
 	}
-	for i := range e.rules {
-		e.sorted = append(e.sorted, &e.rules[i])
-	}
-	slices.SortFunc(e.sorted, func(a, b *attemptRule) int { return cmp.Compare(a.id, b.id) })
+	e.usual.sort()
+	e.service.sort()
 	for _, id := range objectRules {
 		e.object[id] = p.byID[id]
 	}
@@ -88,59 +128,85 @@ func NewEngine(p *Packs) *Engine {
 	return e
 }
 
+// sentence says in English what the rule found.
+func (r *attemptRule) sentence(verdict string) string {
+	return fmt.Sprintf("%s: %s (%s).", r.meta.Title.EN, verdict, r.meta.Clause)
+}
+
 // Packs returns the law that the engine applies.
 func (e *Engine) Packs() *Packs { return e.packs }
 
-// begin takes an evaluation for one attempt.
-func (e *Engine) begin(h *contact.History, ref *Reference, a Attempt, t events.Instant) *evaluation {
+// take takes an evaluation for one attempt to the contact with that history.
+func (e *Engine) take(h *contact.History, ref *Reference, a Attempt, t, asOf events.Instant) *evaluation {
 	ev := e.spare.Get().(*evaluation)
-	ev.engine, ev.history, ev.ref = e, h, ref
-	ev.a, ev.t, ev.pack = a.Normalised(), t, e.packs.At(t)
+	ev.setting, ev.history, ev.doubt = &ev.own, h, false
+	ev.place(e, ref, a, t, asOf)
 	return ev
 }
 
 // end gives it back; nothing that was handed out refers to its buffers.
 func (e *Engine) end(ev *evaluation) {
-	ev.engine, ev.history, ev.ref, ev.sense, ev.a = nil, nil, nil, nil, Attempt{}
+	ev.history, ev.settled = nil, nil
+	ev.own.engine, ev.own.ref, ev.own.sense, ev.own.a = nil, nil, nil, Attempt{}
 	e.spare.Put(ev)
 }
 
-// run evaluates every rule at one cut; the hits are in ev.hits.
-func (ev *evaluation) run(cut contact.Cut, sense *contact.Sensitivity) {
-	ev.prepare(cut, sense)
-	for i := range ev.engine.rules {
-		r := &ev.engine.rules[i]
-		if ev.a.Purpose == events.PurposeService && !r.meta.Service {
-			continue
+// selected are the rules for the attempt; service attempts run a few only.
+func (s *setting) selected() *selection {
+	if s.a.Purpose == events.PurposeService {
+		return &s.engine.service
+	}
+	return &s.engine.usual
+}
+
+// run evaluates the rules; the hits are in ev.hits.
+func (ev *evaluation) run(rules []*attemptRule) {
+	for _, r := range rules {
+		var h hit
+		var ok bool
+		if r.aside != nil {
+			h, ok = r.aside(ev.setting)
+		} else {
+			h, ok = r.test(ev)
 		}
-		h, ok := r.test(ev)
 		if !ok {
 			continue
 		}
-		h.rule, h.severity = r, r.meta.Severity
+		severity := r.meta.Severity
 		if h.effect == events.VerdictWarn && r.meta.WarnSeverity != "" {
-			h.severity = r.meta.WarnSeverity
+			severity = r.meta.WarnSeverity
 		}
-		ev.hits = append(ev.hits, h)
+		ev.hits = append(ev.hits, spoken{r, h.effect, h.kind, severity, h.evidence.done()})
 	}
+}
+
+// runAt prepares at one cut and evaluates every rule.
+func (ev *evaluation) runAt(cut contact.Cut, sense *contact.Sensitivity) {
+	ev.prepare(cut, sense)
+	ev.run(ev.selected().all)
 }
 
 // found reports whether a rule evaluated before is a finding.
 func (ev *evaluation) found(id string) bool {
-	return slices.ContainsFunc(ev.hits, func(h hit) bool { return h.rule.id == id && h.kind != "" })
+	for i := range ev.hits {
+		if h := &ev.hits[i]; h.rule.id == id && h.kind != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // The forms of a hit.
 
 func block(ev *evidence) hit {
-	return hit{effect: events.VerdictBlock, kind: events.KindConfirmed, evidence: ev.done()}
+	return hit{events.VerdictBlock, events.KindConfirmed, ev}
 }
 
 func warn(ev *evidence) hit {
-	return hit{effect: events.VerdictWarn, kind: events.KindPotential, evidence: ev.done()}
+	return hit{events.VerdictWarn, events.KindPotential, ev}
 }
 
-func finding(ev *evidence) hit { return hit{kind: events.KindConfirmed, evidence: ev.done()} }
+func finding(ev *evidence) hit { return hit{kind: events.KindConfirmed, evidence: ev} }
 
 // Gate answers the question "may this attempt be made at t?" from View(t, t, t).
 // at stands for the attempt's own instant; its outcome, if any, is not looked
@@ -158,12 +224,19 @@ func (e *Engine) GateInTime(h *contact.History, ref *Reference, a Attempt, at, a
 
 func (e *Engine) ask(h *contact.History, ref *Reference, a Attempt, at events.Instant, cut contact.Cut, asOf events.Instant) Decision {
 	a.Outcome, a.DialledAt = nil, at
-	ev := e.begin(h, ref, a, at)
+	ev := e.take(h, ref, a, at, asOf)
 	defer e.end(ev)
-	ev.asOf = asOf
-	ev.run(cut, nil)
+	ev.prepare(cut, nil)
+	return ev.decide()
+}
+
+// decide evaluates every rule that can speak before the dial.
+func (ev *evaluation) decide() Decision {
+	ev.run(ev.selected().gate)
 	d := Decision{Verdict: events.VerdictAllow, Pack: ev.pack.Name, Proof: ev.proof(), ValidUntil: ev.validUntil()}
-	for _, h := range ev.hits {
+	var reasons RuleSet
+	for i := range ev.hits {
+		h := &ev.hits[i]
 		switch h.effect {
 		case events.VerdictBlock:
 			d.Verdict = events.VerdictBlock
@@ -174,31 +247,40 @@ func (e *Engine) ask(h *contact.History, ref *Reference, a Attempt, at events.In
 		default:
 			continue
 		}
-		d.Reasons = append(d.Reasons, Reason{
-			Rule: h.rule.id, Effect: h.effect, Clause: h.rule.meta.Clause, Sentence: sentence(&h), Evidence: h.evidence,
-		})
+		reasons |= h.rule.bit
+	}
+	d.Passed = ev.passed(reasons)
+	if reasons == 0 {
+		return d
+	}
+	d.Reasons = make([]Reason, 0, reasons.Len())
+	for i := range ev.hits {
+		if h := &ev.hits[i]; h.effect != "" {
+			d.Reasons = append(d.Reasons, h.reason())
+		}
 	}
 	slices.SortFunc(d.Reasons, func(x, y Reason) int { return cmp.Compare(x.Rule, y.Rule) })
-	d.Passed = ev.passed(d.Reasons)
 	return d
 }
 
-// sentence says in English what the rule found.
-func sentence(h *hit) string {
-	verb := "the call must not be made"
+func (h *spoken) reason() Reason {
+	r := Reason{Rule: h.rule.id, Effect: h.effect, Clause: h.rule.meta.Clause, Sentence: h.rule.block, Evidence: h.evidence}
 	if h.effect == events.VerdictWarn {
-		verb = "the call may be made, with care"
+		r.Sentence = h.rule.warn
 	}
-	return fmt.Sprintf("%s: %s (%s).", h.rule.meta.Title.EN, verb, h.rule.meta.Clause)
+	return r
 }
 
-func (ev *evaluation) passed(reasons []Reason) []string {
-	out := make([]string, 0, len(ev.engine.rules))
-	for _, r := range ev.engine.sorted {
-		if ev.a.Purpose == events.PurposeService && !r.meta.Service {
-			continue
-		}
-		if !slices.ContainsFunc(reasons, func(q Reason) bool { return q.Rule == r.id }) {
+// passed lists the rules that were evaluated and are no reason, sorted. A
+// question without reasons shares its list with all others.
+func (ev *evaluation) passed(reasons RuleSet) []string {
+	s := ev.selected()
+	if reasons == 0 {
+		return s.ids
+	}
+	out := make([]string, 0, len(s.ids))
+	for _, r := range s.sorted {
+		if reasons&r.bit == 0 {
 			out = append(out, r.id)
 		}
 	}
@@ -212,14 +294,13 @@ func (e *Engine) Assess(h *contact.History, ref *Reference, a Attempt, asOf even
 	if a.Purpose == events.PurposeService && a.Outcome != nil && a.Outcome.Upsell {
 		a.Purpose = events.PurposeMarketing // reclassified by content
 	}
-	ev := e.begin(h, ref, a, a.DialledAt)
+	ev := e.take(h, ref, a, a.DialledAt, asOf)
 	defer e.end(ev)
-	ev.asOf = asOf
 	var sense contact.Sensitivity
-	ev.run(contact.Finding(ev.t, asOf), &sense)
+	ev.runAt(contact.Finding(ev.t, asOf), &sense)
 	out := Assessment{Findings: ev.findings(), Proof: ev.proof(), Pack: ev.pack.Name}
 	if sense.Disputed {
-		ev.run(contact.KnownThen(ev.t, asOf), nil)
+		ev.runAt(contact.KnownThen(ev.t, asOf), nil)
 		for i := range out.Findings {
 			f := &out.Findings[i]
 			if f.Kind != events.KindBestPractice && !ev.found(f.Rule) {
@@ -228,7 +309,7 @@ func (e *Engine) Assess(h *contact.History, ref *Reference, a Attempt, asOf even
 		}
 	}
 	if sense.Late {
-		ev.run(contact.Hindsight(ev.t, asOf), nil)
+		ev.runAt(contact.Hindsight(ev.t, asOf), nil)
 		for _, f := range ev.findings() {
 			if f.Kind == events.KindBestPractice || slices.ContainsFunc(out.Findings, func(g Finding) bool { return g.Rule == f.Rule }) {
 				continue
@@ -244,7 +325,8 @@ func (e *Engine) Assess(h *contact.History, ref *Reference, a Attempt, asOf even
 // findings turns the hits of the last run into findings.
 func (ev *evaluation) findings() []Finding {
 	var out []Finding
-	for _, h := range ev.hits {
+	for i := range ev.hits {
+		h := &ev.hits[i]
 		if h.kind == "" {
 			continue
 		}

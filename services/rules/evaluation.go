@@ -3,120 +3,92 @@ package rules
 import (
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/assenso/assenso/events"
 	"github.com/assenso/assenso/services/contact"
 )
 
 // evaluation is the context that all rules of one evaluation share: the
-// attempt, the state at the cut, and the derived predicates of rules.md 3, each
+// setting, the state at the cut, and the derived predicates of rules.md 3, each
 // worked out once.
 type evaluation struct {
-	engine  *Engine
-	pack    *Pack
-	history *contact.History
-	glance
-	a    Attempt
-	t    events.Instant
-	day  events.Date   // date(t)
-	time time.Duration // wall clock in Rome since midnight
-	asOf events.Instant
+	*setting
+	own     setting          // where the setting is not a prepared one
+	history *contact.History // nil: settled says what is known of the contact
+	settled []*contact.Fact
+	doubt   bool // settled facts do not suffice
 
 	facts []*contact.Fact
 	state contact.State
 
-	campaign campaign
-	rows     []contact.Row // current rows of n on lists of K
-	channel  events.Channel
-	oldLaw   bool // before DPR 26/2022
-	register registerView
-	grants   []grantView
-	bases    basisSet
-	best     *grantView
-	chain    thirdParty
+	rows         []contact.Row       // current rows of n on lists of K
+	withdrawal   *contact.Withdrawal // W[C, pu, ch]; nil: none
+	opposition   *contact.Opposition // O[C, pu, ch]; nil: none
+	erasure      *contact.Mark       // E[C]; nil: none
+	reassignment *contact.Mark       // X; nil: none
+	register     registerView
+	grants       []grantView
+	bases        basisSet
+	best         *grantView
+	chain        thirdParty
 
-	hits []hit
-	refs []*contact.Fact // scratch of reference look-ups
+	hits []spoken
 }
 
-// hit is one rule that speaks.
+// hit is what a rule says.
 type hit struct {
-	rule     *attemptRule
 	effect   events.Verdict // "" = none
 	kind     events.Kind    // "" = no finding
+	evidence *evidence      // good until the next note; nil where none is wanted
+}
+
+// spoken is one rule that has spoken.
+type spoken struct {
+	rule     *attemptRule
+	effect   events.Verdict // of its hit
+	kind     events.Kind    // of its hit
 	severity events.Severity
 	evidence Evidence
 }
 
-// campaign is what campaign.opened and campaign.closed say of K.
-type campaign struct {
-	known    bool
-	opened   *contact.Fact
-	openedAt events.Instant
-	closedAt events.Instant // zero: open
-	lists    []string
-	clis     []string
-	sector   events.Sector
-	product  string
-	owner    string
+// prepare fills the context for one cut of the history.
+func (e *evaluation) prepare(cut contact.Cut, sense *contact.Sensitivity) {
+	e.begin(cut, sense)
+	e.facts = e.history.Look(e.facts[:0], cut, sense)
+	e.read()
 }
 
-// prepare fills the context for one cut.
-func (e *evaluation) prepare(cut contact.Cut, sense *contact.Sensitivity) {
-	e.cut, e.sense = cut, sense
+// prepareSettled fills the context from the settled facts as of t.
+func (e *evaluation) prepareSettled() {
+	e.facts = e.facts[:0]
+	for _, f := range e.settled {
+		if f.Time <= e.t && f.Received <= e.t && f.Recorded <= e.t {
+			e.facts = append(e.facts, f)
+		}
+	}
+	e.read()
+}
+
+// read folds the facts and works out the predicates.
+func (e *evaluation) read() {
 	e.hits = e.hits[:0]
-	e.facts = e.history.Look(e.facts[:0], cut, sense)
 	e.state.Refold(e.facts)
-	e.day, e.time = clockOf(e.t)
-	e.oldLaw = e.day < e.pack.DPR26From
-	e.channel = callable(e.a.Channel)
-	e.readCampaign()
 	e.rows = e.currentRows(e.rows[:0])
+	c := e.a.Controller
+	e.withdrawal, e.opposition = e.withdrawn(c, e.purpose), e.opposed(c, e.purpose)
+	e.erasure, e.reassignment = e.erased(c), e.reassigned(c)
 	e.readRegister()
 	e.readGrants()
 	e.readBases()
 }
 
-// callable reads messaging as sms (rules.md 4.6).
-func callable(c events.Channel) events.Channel {
-	if c == events.ChannelMessaging {
-		return events.ChannelSMS
-	}
-	return c
-}
-
-func (e *evaluation) readCampaign() {
-	e.campaign = campaign{owner: e.a.Controller, product: e.a.Product}
-	e.refs = e.look(e.refs[:0], refKey{refCampaign, e.a.Controller, e.a.Campaign})
-	for _, f := range e.refs {
-		switch d := f.Data.(type) {
-		case *events.CampaignOpened:
-			if e.campaign.known {
-				continue // the earliest counts
-			}
-			e.campaign.known, e.campaign.opened, e.campaign.openedAt = true, f, f.Time
-			e.campaign.lists, e.campaign.clis, e.campaign.sector = d.Lists, d.CLIs, d.Sector
-			if d.ProductOwner != "" {
-				e.campaign.owner = d.ProductOwner
-			}
-			if e.campaign.product == "" {
-				e.campaign.product = d.Product
-			}
-		case *events.CampaignClosed:
-			if e.campaign.closedAt == 0 {
-				e.campaign.closedAt = f.Time
-			}
-		}
-	}
-}
-
 // currentRows are the additions of n to lists of K that no later-or-equal
 // removal undid (rules.md 4.6, IT-LST-01).
 func (e *evaluation) currentRows(dst []contact.Row) []contact.Row {
-	for _, r := range e.state.Rows {
+	for i := range e.state.Rows {
+		r := &e.state.Rows[i]
 		if slices.Contains(e.campaign.lists, r.Data.List) && r.Time > removedAt(&e.state, r.Data.List) {
-			dst = append(dst, r)
+			dst = append(dst, *r)
 		}
 	}
 	return dst
@@ -124,21 +96,12 @@ func (e *evaluation) currentRows(dst []contact.Row) []contact.Row {
 
 // removedAt is the latest removal of the contact from a list; 0 for none.
 func removedAt(s *contact.State, list string) events.Instant {
-	for _, m := range s.Removals {
-		if m.List == list {
+	for i := range s.Removals {
+		if m := &s.Removals[i]; m.List == list {
 			return m.Time
 		}
 	}
 	return 0
-}
-
-// scope helpers: messaging and sms are one channel.
-
-func inChannels(s events.ChannelSet, c events.Channel) bool {
-	if c == events.ChannelSMS {
-		return s.Has(events.ChannelSMS) || s.Has(events.ChannelMessaging)
-	}
-	return s.Has(c)
 }
 
 // call channels, consent-only channels (rules.md 3).
@@ -156,24 +119,24 @@ func operatorOrPaper(c events.Channel) bool {
 	return c == events.ChannelOperatorCall || c == events.ChannelPaperMail
 }
 
-// withdrawn is W[C, pu, ch]; nil for none.
-func (e *evaluation) withdrawn(controller string, pu events.Purpose, ch events.Channel) *contact.Withdrawal {
+// withdrawn is W[C, pu, ch] for any controller and purpose; nil for none.
+func (e *evaluation) withdrawn(controller string, pu events.PurposeSet) *contact.Withdrawal {
 	var out *contact.Withdrawal
 	for i := range e.state.Withdrawals {
 		w := &e.state.Withdrawals[i]
-		if w.Controller == controller && w.Purposes.Has(pu) && inChannels(w.Channels, ch) && (out == nil || w.Time > out.Time) {
+		if w.Controller == controller && w.Purposes&pu != 0 && w.Channels&e.channels != 0 && (out == nil || w.Time > out.Time) {
 			out = w
 		}
 	}
 	return out
 }
 
-// opposed is O[C, pu, ch]; nil for none.
-func (e *evaluation) opposed(controller string, pu events.Purpose, ch events.Channel) *contact.Opposition {
+// opposed is O[C, pu, ch] for any controller and purpose; nil for none.
+func (e *evaluation) opposed(controller string, pu events.PurposeSet) *contact.Opposition {
 	var out *contact.Opposition
 	for i := range e.state.Oppositions {
 		o := &e.state.Oppositions[i]
-		if binds(o, controller) && o.Purposes.Has(pu) && inChannels(o.Channels, ch) && (out == nil || o.Time > out.Time) {
+		if binds(o, controller) && o.Purposes&pu != 0 && o.Channels&e.channels != 0 && (out == nil || o.Time > out.Time) {
 			out = o
 		}
 	}

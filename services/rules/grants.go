@@ -51,8 +51,7 @@ type grantView struct {
 	date        events.Date
 	void        bool
 	defects     defects
-	noticeKind  events.Kind // of IT-CON-11: POTENTIAL when the notice is not known
-	aged        bool
+	noticeKind  events.Kind    // of IT-CON-11: POTENTIAL when the notice is not known
 	verified    events.Instant // latest confirmed re-verification; 0 = never
 	exception   bool           // contract exception
 	contract    *contact.Contract
@@ -73,27 +72,30 @@ func (e *evaluation) readGrants() {
 	e.grants = e.grants[:0]
 	for i := range e.state.Grants {
 		if g := &e.state.Grants[i]; g.Controller == e.a.Controller {
-			e.grants = append(e.grants, e.viewGrant(g))
+			e.grants = append(e.grants, grantView{Grant: g})
+			e.viewGrant(&e.grants[len(e.grants)-1])
 		}
 	}
 	e.best = e.bestGrant()
 }
 
-func (e *evaluation) viewGrant(g *contact.Grant) grantView {
-	v := grantView{Grant: g, date: dateOf(g.Time), void: e.void(g)}
+func (e *evaluation) viewGrant(v *grantView) {
+	g := v.Grant
+	v.date, v.void = dateOf(g.Time), e.void(g)
 	for i := range e.state.Reverified {
 		if r := &e.state.Reverified[i]; r.Controller == g.Controller && r.Grant == g.ID {
 			v.verified = r.Time
 		}
 	}
-	v.aged = e.day > dateOf(max(g.Time, v.verified)).AddMonths(e.pack.MaxAgeMonths)
 	v.contract = e.contractOf(g)
 	v.exception = e.contractException(v.contract)
 	if !v.void {
-		e.findDefects(&v)
+		e.findDefects(v)
 	}
-	return v
 }
+
+// aged: older than the months for which a consent is young.
+func (e *evaluation) aged(g *grantView) bool { return dateOf(max(g.Time, g.verified)) < e.law.young }
 
 // void: invalidated for another reason than bundled, tainted or fake; expired;
 // given by an earlier holder of the number; erased.
@@ -115,9 +117,12 @@ func (e *evaluation) void(g *contact.Grant) bool {
 
 // invalidated reports whether a grant was invalidated for the reason.
 func (e *evaluation) invalidated(g *contact.Grant, reason events.InvalidationReason) bool {
-	return slices.ContainsFunc(e.state.Invalid, func(v contact.Invalidation) bool {
-		return v.Controller == g.Controller && v.Grant == g.ID && v.Reason == reason
-	})
+	for i := range e.state.Invalid {
+		if v := &e.state.Invalid[i]; v.Controller == g.Controller && v.Grant == g.ID && v.Reason == reason {
+			return true
+		}
+	}
+	return false
 }
 
 func (e *evaluation) findDefects(v *grantView) {
@@ -128,14 +133,14 @@ func (e *evaluation) findDefects(v *grantView) {
 		}
 	}
 	set(defectScope, e.outOfScope(g))
-	set(defectChannel, consentOnly(e.channel) && !inChannels(g.Data.Channels, e.channel))
-	set(defectWithdrawn, withdrawnAt(e.withdrawn(e.a.Controller, e.a.Purpose, e.channel)) >= g.Time)
-	set(defectOpposed, opposedAt(e.opposed(e.a.Controller, e.a.Purpose, e.channel)) >= g.Time)
+	set(defectChannel, consentOnly(e.channel) && g.Data.Channels&e.channels == 0)
+	set(defectWithdrawn, withdrawnAt(e.withdrawal) >= g.Time)
+	set(defectOpposed, opposedAt(e.opposition) >= g.Time)
 	set(defectNotFree, e.notFree(g))
 	set(defectUnproven, e.unproven(g))
 	v.noticeKind = e.noticeMismatch(g)
 	set(defectNotice, v.noticeKind != "")
-	set(defectPreGDPR, g.Time < e.pack.PreGDPRBefore.In(events.Rome) && v.verified == 0)
+	set(defectPreGDPR, g.Time < e.law.preGDPR && v.verified == 0)
 	switch e.life(v.date) {
 	case dead:
 		v.defects |= defectDead
@@ -145,6 +150,7 @@ func (e *evaluation) findDefects(v *grantView) {
 	if e.invalidated(g, events.InvalidTainted) {
 		v.defects |= defectTainted
 	} else if g.Data.CollectionAttempt != "" {
+		e.doubt = e.doubt || e.history == nil
 		v.taint, v.taintedRule = e.unlawfulCall(g.Data.CollectionAttempt)
 		set(defectTainted, v.taint != nil)
 	}
@@ -155,7 +161,7 @@ func (e *evaluation) outOfScope(g *contact.Grant) bool {
 	d := g.Data
 	owner := e.campaign.owner
 	switch {
-	case !d.Purposes.Has(e.a.Purpose):
+	case d.Purposes&e.purpose == 0:
 		return true
 	case owner != e.a.Controller && !slices.Contains(d.Beneficiaries, owner):
 		return true
@@ -164,10 +170,9 @@ func (e *evaluation) outOfScope(g *contact.Grant) bool {
 	}
 	switch e.channel {
 	case events.ChannelOperatorCall:
-		return !d.Channels.Has(events.ChannelOperatorCall) &&
-			!(d.NoticeExtendsToOperator && d.Channels.Has(events.ChannelAutomatedCall))
+		return d.Channels&e.channels == 0 && !(d.NoticeExtendsToOperator && d.Channels.Has(events.ChannelAutomatedCall))
 	case events.ChannelPaperMail:
-		return !d.Channels.Has(events.ChannelPaperMail)
+		return d.Channels&e.channels == 0
 	}
 	return false
 }
@@ -196,14 +201,14 @@ func (e *evaluation) unproven(g *contact.Grant) bool {
 	return false
 }
 
-// noticeMismatch is IT-CON-11: "" for none, else the kind of the finding.
+// noticeMismatch is IT-CON-11 for a grant to C: "" for none, else the kind of
+// the finding.
 func (e *evaluation) noticeMismatch(g *contact.Grant) events.Kind {
 	n := g.Data.Notice
 	if n == nil {
 		return ""
 	}
-	e.refs = e.look(e.refs[:0], refKey{refNotice, g.Controller, ""})
-	for _, f := range e.refs {
+	for _, f := range e.notices() {
 		p := f.Data.(*events.NoticePublished)
 		if p.Notice != n.ID || p.Version != n.Version {
 			continue
@@ -265,24 +270,26 @@ func (e *evaluation) better(g, h *grantView) bool {
 	return cmp.Or(cmp.Compare(h.Time, g.Time), cmp.Compare(g.ID, h.ID), cmp.Compare(g.Source, h.Source)) < 0
 }
 
-// reported: no basis, and the best grant has the defect (rules.md 4.2).
+// reports: no basis, and the best grant has the defect (rules.md 4.2).
+func (e *evaluation) reports(d defects) bool {
+	return e.bases == 0 && e.best != nil && e.best.defects&d != 0
+}
+
+// reported is a rule that says just that.
 func (e *evaluation) reported(d defects) (hit, bool) {
-	if e.bases != 0 || e.best == nil || e.best.defects&d == 0 {
+	if !e.reports(d) {
 		return hit{}, false
 	}
 	return block(e.grantEvidence(e.best)), true
 }
 
 func (e *evaluation) grantEvidence(g *grantView) *evidence {
-	ev := new(evidence).fact(g.Identity).say("grant", g.ID).say("granted", g.Time.String())
-	if g.verified != 0 {
-		ev.say("reverified", g.verified.String())
-	}
+	ev := e.note().fact(g.Identity).say("grant", g.ID).at("granted", g.Time).at("reverified", g.verified)
 	if g.contract != nil {
 		ev.fact(g.contract.Identity).say("contract", g.contract.ID)
 	}
 	if g.defects&defectsOfRegister != 0 {
-		ev.fact(e.register.highBy).say("horizon_from", e.register.low.String()).say("horizon_to", e.register.high.String())
+		ev.fact(e.register.highBy).on("horizon_from", e.register.low).on("horizon_to", e.register.high)
 	}
 	if g.taint != nil {
 		ev.fact(g.taint.Identity).say("given_in_call", g.taint.ID).say("which_broke", g.taintedRule)
@@ -297,6 +304,9 @@ func (e *evaluation) grantEvidence(g *grantView) *evidence {
 
 // withGrants adds every grant of C with its defects.
 func (e *evaluation) withGrants(ev *evidence) *evidence {
+	if ev == nil {
+		return nil
+	}
 	for i := range e.grants {
 		g := &e.grants[i]
 		value := g.ID + ":"

@@ -7,28 +7,18 @@ import (
 	"github.com/assenso/assenso/services/contact"
 )
 
-// active reports whether the list may be dialled: activated, and not retired
-// at the same time or later.
-func (g *glance) active(list string) bool {
-	var on, off events.Instant
-	for _, f := range g.look(nil, refKey{refList, list, ""}) {
-		switch f.Type {
-		case events.TypeListActivated:
-			on = max(on, f.Time)
-		case events.TypeListRetired:
-			off = max(off, f.Time)
-		}
-	}
-	return on > off
-}
-
 func lst01(e *evaluation) (hit, bool) {
 	if e.bases.any(basisRequest | basisInbound) {
 		return hit{}, false
 	}
 	k := &e.campaign
 	open := k.known && e.t >= k.openedAt && (k.closedAt == 0 || e.t <= k.closedAt)
-	ev := new(evidence)
+	for i := range e.rows {
+		if open && e.listActive(e.rows[i].Data.List) {
+			return hit{}, false
+		}
+	}
+	ev := e.note()
 	if k.known {
 		ev.fact(k.opened.Identity())
 	}
@@ -36,9 +26,6 @@ func lst01(e *evaluation) (hit, bool) {
 		return block(ev.say("campaign", "not open")), true
 	}
 	for i := range e.rows {
-		if e.active(e.rows[i].Data.List) {
-			return hit{}, false
-		}
 		ev.fact(e.rows[i].Identity).say("inactive_list", e.rows[i].Data.List)
 	}
 	return block(ev), true
@@ -48,7 +35,7 @@ func lst02(e *evaluation) (hit, bool) {
 	if e.bases.any(basisRequest|basisInbound) || len(e.rows) == 0 {
 		return hit{}, false
 	}
-	ev := new(evidence)
+	ev := e.note()
 	for i := range e.rows {
 		d := e.rows[i].Data
 		if d.Source != "" && d.Collector != "" && d.AcquiredOn != 0 {
@@ -66,12 +53,15 @@ type appointment struct {
 	valid bool
 }
 
-// appointments lists those of a controller as of a day: valid within [from,
-// to] and not dismissed before; an appointment from a day after the dismissal
-// is a new one.
+// appointments lists those of a controller as of a day.
 func (g *glance) appointments(controller string, day events.Date) []appointment {
-	var list []appointment
-	facts := g.look(nil, refKey{refProcessor, controller, ""})
+	return appointmentsAmong(nil, g.look(nil, refKey{refProcessor, controller, ""}), day)
+}
+
+// appointmentsAmong appends the appointments among the facts of one controller
+// as of a day: valid within [from, to] and not dismissed before; an appointment
+// from a day after the dismissal is a new one.
+func appointmentsAmong(list []appointment, facts []*contact.Fact, day events.Date) []appointment {
 	for _, f := range facts {
 		a, ok := f.Data.(*events.ProcessorAppointed)
 		if !ok {
@@ -105,33 +95,29 @@ func appointed(list []appointment, controller, processor string, passed []string
 	return false
 }
 
-func lst03(e *evaluation) (hit, bool) {
-	if e.a.Processor == e.a.Controller {
+func lst03(s *setting) (hit, bool) {
+	if s.a.Processor == s.a.Controller || appointed(s.processors(), s.a.Controller, s.a.Processor, nil) {
 		return hit{}, false
 	}
-	list := e.appointments(e.a.Controller, e.day)
-	if appointed(list, e.a.Controller, e.a.Processor, nil) {
-		return hit{}, false
-	}
-	ev := new(evidence).say("processor", e.a.Processor)
-	for _, a := range list {
-		if a.data.Processor == e.a.Processor {
+	ev := s.note().say("processor", s.a.Processor)
+	for _, a := range s.processors() {
+		if a.data.Processor == s.a.Processor {
 			ev.fact(a.fact.Identity())
 		}
 	}
 	return block(ev), true
 }
 
-func lst04(e *evaluation) (hit, bool) {
-	if e.a.Processor == e.a.Controller {
+func lst04(s *setting) (hit, bool) {
+	if s.a.Processor == s.a.Controller {
 		return hit{}, false
 	}
-	ev, any := new(evidence).say("processor", e.a.Processor), false
-	for _, a := range e.appointments(e.a.Controller, e.day) {
-		if a.data.Processor != e.a.Processor {
+	ev, any := s.note().say("processor", s.a.Processor), false
+	for _, a := range s.processors() {
+		if a.data.Processor != s.a.Processor {
 			continue
 		}
-		if r := a.data.ROC; r != nil && within(e.day, r.From, r.To) {
+		if r := a.data.ROC; r != nil && within(s.day, r.From, r.To) {
 			return hit{}, false
 		}
 		any = true
@@ -143,21 +129,21 @@ func lst04(e *evaluation) (hit, bool) {
 	return block(ev), true
 }
 
-func lst05(e *evaluation) (hit, bool) {
-	if e.pack.calendar.member(e.a.AgentCountry, e.day) {
+func lst05(s *setting) (hit, bool) {
+	if s.pack.calendar.member(s.a.AgentCountry, s.day) {
 		return hit{}, false
 	}
-	ev := new(evidence).say("agent_country", e.a.AgentCountry).say("processor", e.a.Processor)
-	for _, a := range e.appointments(e.a.Controller, e.day) {
-		if !a.valid || a.data.Processor != e.a.Processor {
+	ev := s.note().say("agent_country", s.a.AgentCountry).say("processor", s.a.Processor)
+	for _, a := range s.processors() {
+		if !a.valid || a.data.Processor != s.a.Processor {
 			continue
 		}
-		if slices.Contains(a.data.NotifiedCountries, e.a.AgentCountry) {
+		if slices.Contains(a.data.NotifiedCountries, s.a.AgentCountry) {
 			return hit{}, false
 		}
 		ev.fact(a.fact.Identity())
 	}
-	return hit{effect: events.VerdictWarn, kind: events.KindConfirmed, evidence: ev.done()}, true
+	return hit{effect: events.VerdictWarn, kind: events.KindConfirmed, evidence: ev}, true
 }
 
 func lst06(e *evaluation) (hit, bool) {
@@ -171,7 +157,7 @@ func lst06(e *evaluation) (hit, bool) {
 	if n <= e.pack.PressureWarn {
 		return hit{}, false
 	}
-	ev := new(evidence).say("attempts", number(n)).say("days", number(e.pack.PressureDays))
+	ev := e.note().count("attempts", n).count("days", e.pack.PressureDays)
 	if n > e.pack.PressureBlock {
 		return block(ev), true
 	}
@@ -180,14 +166,9 @@ func lst06(e *evaluation) (hit, bool) {
 
 // ord01: a regulator forbade it.
 func ord01(e *evaluation) (hit, bool) {
-	for _, controller := range [...]string{e.a.Controller, ""} {
-		e.refs = e.look(e.refs[:0], refKey{refOrder, controller, ""})
-		for _, f := range e.refs {
-			d := f.Data.(*events.OrderIssued)
-			if (d.Kind != events.OrderProhibition && d.Kind != events.OrderLimitation) || !within(e.day, d.From, d.To) || !e.ordered(&d.Scope) {
-				continue
-			}
-			return block(new(evidence).fact(f.Identity()).say("authority", d.Authority).say("number", d.Number)), true
+	for _, f := range e.orders() {
+		if d := f.Data.(*events.OrderIssued); e.ordered(&d.Scope) {
+			return block(e.note().fact(f.Identity()).say("authority", d.Authority).say("number", d.Number)), true
 		}
 	}
 	return hit{}, false
@@ -214,5 +195,5 @@ func ene01(e *evaluation) (hit, bool) {
 		!(isCall(e.channel) || e.channel == events.ChannelSMS) || e.bases.any(basisRequest|basisInbound|basisConsent) {
 		return hit{}, false
 	}
-	return block(e.withGrants(new(evidence)).say("basis", string(e.bases.first()))), true
+	return block(e.withGrants(e.note()).say("basis", string(e.bases.first()))), true
 }

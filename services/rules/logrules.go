@@ -6,11 +6,11 @@ import (
 	"github.com/assenso/assenso/events"
 )
 
-func led01(e *evaluation) (hit, bool) {
-	if !e.clockAhead() {
+func led01(s *setting) (hit, bool) {
+	if !s.clockAhead() {
 		return hit{}, false
 	}
-	return finding(new(evidence).say("dialled", e.t.String()).say("recorded", e.a.RecordedAt.String())), true
+	return finding(s.note().at("dialled", s.t).at("recorded", s.a.RecordedAt)), true
 }
 
 // led05: dialled without a fresh decision that allowed it.
@@ -19,12 +19,12 @@ func led05(e *evaluation) (hit, bool) {
 	if !c.Made {
 		return hit{}, false
 	}
-	ev := new(evidence).say("decision", c.Ref)
+	ev := e.note().say("decision", c.Ref)
 	if c.At != 0 {
 		if e.fresh(c.At, c.Verdict) {
 			return hit{}, false
 		}
-		return finding(ev.say("decided", c.At.String()).say("verdict", string(c.Verdict))), true
+		return finding(ev.at("decided", c.At).say("verdict", string(c.Verdict))), true
 	}
 	for i := range e.state.Decisions {
 		d := &e.state.Decisions[i]
@@ -34,7 +34,7 @@ func led05(e *evaluation) (hit, bool) {
 		if e.fresh(d.Time, d.Verdict) {
 			return hit{}, false
 		}
-		ev.fact(d.Identity).say("decided", d.Time.String()).say("verdict", string(d.Verdict))
+		ev.fact(d.Identity).at("decided", d.Time).say("verdict", string(d.Verdict))
 	}
 	return finding(ev), true
 }
@@ -45,16 +45,16 @@ func (e *evaluation) fresh(at events.Instant, v events.Verdict) bool {
 		(v == events.VerdictAllow || v == events.VerdictWarn)
 }
 
-func agt01(e *evaluation) (hit, bool) {
-	if e.a.Agent == "" {
+func agt01(s *setting) (hit, bool) {
+	if s.a.Agent == "" {
 		return hit{}, false
 	}
-	e.refs = e.look(e.refs[:0], refKey{refAgent, e.a.Agent, ""})
-	for _, f := range e.refs {
+	s.refs = s.look(s.refs[:0], refKey{refAgent, s.a.Agent, ""})
+	for _, f := range s.refs {
 		d := f.Data.(*events.AgentCertified)
-		if within(e.day, d.From, d.To) && (f.Controller == "" || f.Controller == e.a.Controller) {
+		if within(s.day, d.From, d.To) && (f.Controller == "" || f.Controller == s.a.Controller) {
 			return hit{}, false
 		}
 	}
-	return finding(new(evidence).facts(e.refs).say("agent", e.a.Agent)), true
+	return finding(s.note().facts(s.refs).say("agent", s.a.Agent)), true
 }

@@ -271,12 +271,11 @@ func (o *objects) transferred(h *contact.History, t *transfer) {
 		return
 	}
 	at := t.fact.Time
-	e := o.engine.begin(h, o.ref, Attempt{
+	e := o.engine.take(h, o.ref, Attempt{
 		Contact: h.Key, Controller: t.fact.Controller, DialledAt: at,
 		Purpose: events.PurposeThirdPartyDisclosure, Channel: events.ChannelOperatorCall,
-	}, at)
+	}, at, o.asOf)
 	defer o.engine.end(e)
-	e.asOf = o.asOf
 	e.prepare(contact.Cut{Occurred: at, Received: o.asOf, Recorded: o.asOf, Known: events.MaxInstant}, nil)
 	row := slices.ContainsFunc(e.state.Rows, func(r contact.Row) bool {
 		return r.Data.List == t.data.List && r.Time > removedAt(&e.state, r.Data.List)
@@ -284,7 +283,7 @@ func (o *objects) transferred(h *contact.History, t *transfer) {
 	if !row {
 		return
 	}
-	withdrawn := withdrawnAt(e.withdrawn(t.fact.Controller, e.a.Purpose, e.channel))
+	withdrawn := withdrawnAt(e.withdrawal)
 	disclosed, live := false, false
 	for i := range e.grants {
 		g := &e.grants[i]

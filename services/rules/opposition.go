@@ -8,7 +8,7 @@ import (
 )
 
 func opp01(e *evaluation) (hit, bool) {
-	o := e.opposed(e.a.Controller, e.a.Purpose, e.channel)
+	o := e.opposition
 	if o == nil || e.superseded(o.Time) {
 		return hit{}, false
 	}
@@ -16,8 +16,8 @@ func opp01(e *evaluation) (hit, bool) {
 }
 
 func (e *evaluation) oppositionEvidence(o *contact.Opposition) *evidence {
-	return new(evidence).fact(o.Identity).say("opposed", o.Time.String()).say("received_by", o.ReceivedBy).
-		say("medium", string(o.Medium)).say("call", o.Call).say("lag", o.Recorded.Sub(o.Received).String())
+	return e.note().fact(o.Identity).at("opposed", o.Time).say("received_by", o.ReceivedBy).
+		say("medium", string(o.Medium)).say("call", o.Call).lag("lag", o.Recorded.Sub(o.Received))
 }
 
 // opp02: the person was sent elsewhere, or a refusal was not recorded in time.
@@ -28,7 +28,7 @@ func opp02(e *evaluation) (hit, bool) {
 		return hit{}, false
 	}
 	if o.Deflected {
-		return finding(new(evidence).say("outcome", "deflected")), true
+		return finding(e.note().say("outcome", "deflected")), true
 	}
 	due := o.End.Add(time.Duration(e.pack.RecordMinutes) * time.Minute)
 	if (o.Disposition != events.DispositionRefusedContact && o.Disposition != events.DispositionAskedRemoval) || e.asOf < due {
@@ -47,7 +47,7 @@ func opp02(e *evaluation) (hit, bool) {
 			return hit{}, false
 		}
 	}
-	return finding(new(evidence).say("outcome", string(o.Disposition)).say("due", due.String())), true
+	return finding(e.note().say("outcome", string(o.Disposition)).at("due", due)), true
 }
 
 // opp04: what one call centre heard did not reach the other.
@@ -57,7 +57,7 @@ func opp04(e *evaluation) (hit, bool) {
 	}
 	for i := range e.state.Oppositions {
 		o := &e.state.Oppositions[i]
-		if !binds(o, e.a.Controller) || !o.Purposes.Has(e.a.Purpose) || !inChannels(o.Channels, e.channel) ||
+		if !binds(o, e.a.Controller) || o.Purposes&e.purpose == 0 || o.Channels&e.channels == 0 ||
 			o.ReceivedBy == e.a.Processor || e.acknowledged(o) {
 			continue
 		}
@@ -86,22 +86,21 @@ func (e *evaluation) acknowledged(o *contact.Opposition) bool {
 
 // opp07: a suppressed number came back on a list.
 func opp07(e *evaluation) (hit, bool) {
-	o := e.opposed(e.a.Controller, e.a.Purpose, e.channel)
-	x := e.erased(e.a.Controller)
+	o, x := e.opposition, e.erasure
 	at := max(opposedAt(o), markedAt(x))
 	if at == 0 || e.bases.any(basisRequest|basisInbound) || e.superseded(at) {
 		return hit{}, false
 	}
-	ev := new(evidence)
-	if o != nil {
-		ev.fact(o.Identity)
-	}
-	if x != nil {
-		ev.fact(x.Identity)
-	}
 	for i := range e.rows {
 		if r := &e.rows[i]; r.Time > at {
-			return block(ev.fact(r.Identity).say("list", r.Data.List).say("added", r.Time.String()).say("suppressed", at.String())), true
+			ev := e.note()
+			if o != nil {
+				ev.fact(o.Identity)
+			}
+			if x != nil {
+				ev.fact(x.Identity)
+			}
+			return block(ev.fact(r.Identity).say("list", r.Data.List).at("added", r.Time).at("suppressed", at)), true
 		}
 	}
 	return hit{}, false

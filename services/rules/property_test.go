@@ -14,10 +14,9 @@ import (
 // rules.md 1 and 1.1 are written.
 func (e *Engine) assessFully(h *contact.History, ref *Reference, a Attempt, asOf events.Instant) []Finding {
 	evaluate := func(cut contact.Cut) []Finding {
-		ev := e.begin(h, ref, a, a.DialledAt)
+		ev := e.take(h, ref, a, a.DialledAt, asOf)
 		defer e.end(ev)
-		ev.asOf = asOf
-		ev.run(cut, nil)
+		ev.runAt(cut, nil)
 		return ev.findings()
 	}
 	has := func(list []Finding, rule string) bool {

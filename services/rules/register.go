@@ -8,8 +8,6 @@ import (
 // registerView is the controller's knowledge of the public register for the
 // attempt's channel (rules.md 3.1).
 type registerView struct {
-	register events.Register       // "" = the channel has none
-	days     int                   // validity of an answer
 	status   events.RegisterAnswer // "" = unknown
 	at       events.Instant        // of the latest observation
 	inWindow bool                  // date(t) inside every window of the latest selective observations
@@ -26,19 +24,14 @@ type registerView struct {
 func (e *evaluation) readRegister() {
 	r := &e.register
 	*r = registerView{}
-	switch {
-	case isCall(e.channel):
-		r.register, r.days = events.RegisterPhone, e.pack.PhoneDays
-	case e.channel == events.ChannelPaperMail:
-		r.register, r.days = events.RegisterPostal, e.pack.PaperDays
-	default:
+	if e.part == "" {
 		return
 	}
 	e.readStatus()
 	e.readHorizon()
 	e.readValidity()
 	r.barUp = r.status == events.AnswerOpposed || (r.status == events.AnswerSelective && !r.inWindow)
-	if e.oldLaw { // DPR 178/2010: the bar concerns directory numbers only
+	if e.law.oldLaw { // DPR 178/2010: the bar concerns directory numbers only
 		r.barUp = r.barUp && operatorOrPaper(e.channel) && e.state.Directory.InDirectory
 	}
 }
@@ -74,7 +67,7 @@ func (r *registerView) observe(at events.Instant, value events.RegisterAnswer, i
 func (e *evaluation) answersSeen(f func(a *contact.Answer, value events.RegisterAnswer)) {
 	for i := range e.state.Answers {
 		a := &e.state.Answers[i]
-		if a.Register != e.register.register || a.Answer == events.AnswerInvalid {
+		if a.Register != e.part || a.Answer == events.AnswerInvalid {
 			continue
 		}
 		switch {
@@ -93,19 +86,19 @@ func (e *evaluation) readStatus() {
 	e.answersSeen(func(a *contact.Answer, value events.RegisterAnswer) {
 		r.observe(a.Snapshot, value, within(e.day, a.From, a.To), a.Identity)
 	})
-	for _, l := range e.state.Listed {
-		if l.Controller == e.a.Controller && l.Register == r.register {
-			r.observe((l.On + 1).In(events.Rome), events.AnswerOpposed, false, l.Identity)
+	for i := range e.state.Listed {
+		if l := &e.state.Listed[i]; l.Controller == e.a.Controller && l.Register == e.part {
+			r.observe(midnight(l.On+1), events.AnswerOpposed, false, l.Identity)
 		}
 	}
-	for _, l := range e.state.Delisted {
-		if l.Controller == e.a.Controller && l.Register == r.register {
-			r.observe(l.On.In(events.Rome), events.AnswerClear, false, l.Identity)
+	for i := range e.state.Delisted {
+		if l := &e.state.Delisted[i]; l.Controller == e.a.Controller && l.Register == e.part {
+			r.observe(midnight(l.On), events.AnswerClear, false, l.Identity)
 		}
 	}
-	for _, l := range e.state.Lifts {
-		if l.Controller == e.a.Controller && l.Register == r.register {
-			r.observe(l.From.In(events.Rome), events.AnswerSelective, within(e.day, l.From, l.To), l.Identity)
+	for i := range e.state.Lifts {
+		if l := &e.state.Lifts[i]; l.Controller == e.a.Controller && l.Register == e.part {
+			r.observe(midnight(l.From), events.AnswerSelective, within(e.day, l.From, l.To), l.Identity)
 		}
 	}
 }
@@ -120,8 +113,8 @@ func (e *evaluation) readHorizon() {
 			known, knownBy = d, by
 		}
 	}
-	for _, l := range e.state.Listed {
-		if l.Controller == e.a.Controller && l.Register == r.register {
+	for i := range e.state.Listed {
+		if l := &e.state.Listed[i]; l.Controller == e.a.Controller && l.Register == e.part {
 			raise(l.On, l.Identity)
 		}
 	}
@@ -155,13 +148,13 @@ func (e *evaluation) readValidity() {
 	r := &e.register
 	for i := range e.state.Answers {
 		a := &e.state.Answers[i]
-		if a.Controller != e.a.Controller || a.Register != r.register || a.Answer == events.AnswerInvalid {
+		if a.Controller != e.a.Controller || a.Register != e.part || a.Answer == events.AnswerInvalid {
 			continue
 		}
 		if r.last == nil || a.Snapshot > r.last.Snapshot {
 			r.last = a
 		}
-		end := dateOf(a.Snapshot) + events.Date(r.days)
+		end := dateOf(a.Snapshot) + events.Date(e.days)
 		if a.Snapshot <= e.t && e.day <= end && end > r.expires {
 			r.valid, r.expires = a, end
 		}
@@ -182,7 +175,7 @@ const (
 func (e *evaluation) life(d events.Date) grantLife {
 	r := &e.register
 	switch {
-	case r.register == "" || e.oldLaw || r.high == 0 || d > r.high:
+	case e.part == "" || e.law.oldLaw || r.high == 0 || d > r.high:
 		return alive
 	case d < r.low:
 		return dead
@@ -196,27 +189,22 @@ func (e *evaluation) consultationRequired() bool {
 	if e.exempt() {
 		return false
 	}
-	if !e.oldLaw {
+	if !e.law.oldLaw {
 		return true
 	}
 	first := e.bases.first()
 	return e.state.Directory.InDirectory && (first == "" || first == events.BasisDirectory)
 }
 
-// unexpired reports whether a snapshot still counts at t.
-func (e *evaluation) unexpired(snapshot events.Instant) bool {
-	return snapshot <= e.t && e.day <= dateOf(snapshot)+events.Date(e.register.days)
-}
-
 func (e *evaluation) registerEvidence() *evidence {
 	r := &e.register
-	ev := new(evidence)
+	ev := e.note()
 	if r.last != nil {
-		ev.fact(r.last.Identity).say("batch", r.last.Batch).say("snapshot", r.last.Snapshot.String()).
-			say("answer", string(r.last.Answer)).say("expires", (dateOf(r.last.Snapshot) + events.Date(r.days)).String())
+		ev.fact(r.last.Identity).say("batch", r.last.Batch).at("snapshot", r.last.Snapshot).
+			say("answer", string(r.last.Answer)).on("expires", dateOf(r.last.Snapshot)+events.Date(e.days))
 	}
 	ev.fact(r.windowBy, r.highBy)
-	return ev.say("status", string(r.status)).say("horizon_from", r.low.String()).say("horizon_to", r.high.String())
+	return ev.say("status", string(r.status)).on("horizon_from", r.low).on("horizon_to", r.high)
 }
 
 // opposedNumber is the condition that IT-RPO-01 and IT-RPO-10 share.

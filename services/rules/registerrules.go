@@ -2,6 +2,7 @@ package rules
 
 import (
 	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/contact"
 )
 
 func rpo01(e *evaluation) (hit, bool) {
@@ -20,26 +21,18 @@ func rpo02(e *evaluation) (hit, bool) {
 		return block(e.registerEvidence()), true
 	}
 	if left := int(r.expires - e.day); left < e.pack.PhoneMarginDays {
-		return hit{effect: events.VerdictWarn, evidence: e.registerEvidence().done()}, true
+		return hit{effect: events.VerdictWarn, evidence: e.registerEvidence()}, true
 	}
 	return hit{}, false
 }
 
 func rpo03(e *evaluation) (hit, bool) {
-	if e.register.register == "" || !e.consultationRequired() || e.called(e.a.Controller, e.a.Campaign, e.t) {
+	if e.part == "" || !e.consultationRequired() || e.startedEarlier() || e.consulted() {
 		return hit{}, false
 	}
-	ev := new(evidence).say("campaign", e.a.Campaign)
-	for _, list := range e.campaign.lists {
-		e.refs = e.look(e.refs[:0], refKey{refScreened, e.a.Controller, list})
-		for _, f := range e.refs {
-			d := f.Data.(*events.RegisterScreeningCompleted)
-			if phoneIfAbsent(d.Register) != e.register.register {
-				continue
-			}
-			if e.unexpired(d.SnapshotAt) {
-				return hit{}, false
-			}
+	ev := e.note().say("campaign", e.a.Campaign)
+	for _, f := range e.screenings() {
+		if d := f.Data.(*events.RegisterScreeningCompleted); phoneIfAbsent(d.Register) == e.part {
 			ev.fact(f.Identity()).say("expired_batch", d.Batch)
 		}
 	}
@@ -72,7 +65,7 @@ func rpo06(e *evaluation) (hit, bool) {
 			return hit{}, false
 		}
 	}
-	return hit{effect: events.VerdictWarn, evidence: e.contractEvidence().done()}, true
+	return hit{effect: events.VerdictWarn, evidence: e.contractEvidence()}, true
 }
 
 func (e *evaluation) anyException() bool {
@@ -85,15 +78,15 @@ func (e *evaluation) anyException() bool {
 }
 
 func (e *evaluation) contractEvidence() *evidence {
-	ev := new(evidence).say("product_owner", e.campaign.owner)
+	ev := e.note().say("product_owner", e.campaign.owner)
 	for i := range e.state.Contracts {
 		c := &e.state.Contracts[i]
 		if c.Controller != e.a.Controller {
 			continue
 		}
-		ev.fact(c.Identity, c.EndedBy).say("contract", c.ID).say("ended_on", c.EndedOn.String())
+		ev.fact(c.Identity, c.EndedBy).say("contract", c.ID).on("ended_on", c.EndedOn)
 		if c.Data != nil {
-			ev.say("started_on", c.Data.StartedOn.String())
+			ev.on("started_on", c.Data.StartedOn)
 		}
 	}
 	return ev
@@ -103,9 +96,8 @@ func rpo08(e *evaluation) (hit, bool) {
 	if e.a.Batch == "" {
 		return hit{}, false
 	}
-	ev, known := new(evidence), false
-	e.refs = e.look(e.refs[:0], refKey{refBatch, e.a.Batch, ""})
-	for _, f := range e.refs {
+	ev, known := e.note(), false
+	for _, f := range e.batch() {
 		if f.Controller == e.a.Controller {
 			return hit{}, false
 		}
@@ -147,38 +139,36 @@ func rpo11(e *evaluation) (hit, bool) {
 	if !e.found("IT-RPO-02") && !e.found("IT-RPO-09") {
 		return hit{}, false
 	}
-	if e.oldLaw && !e.consultationRequired() {
+	if e.law.oldLaw && !e.consultationRequired() {
 		return hit{}, false
 	}
-	for _, list := range e.campaign.lists {
-		if h, ok := e.missingFromBatch(refKey{refScreened, e.a.Controller, list}); ok {
-			return h, true
-		}
+	f := e.missedBy(e.screenings())
+	if f == nil {
+		f = e.missedBy(e.batch())
 	}
-	if e.a.Batch == "" {
+	if f == nil {
 		return hit{}, false
 	}
-	return e.missingFromBatch(refKey{refBatch, e.a.Batch, ""})
+	d := f.Data.(*events.RegisterScreeningCompleted)
+	return block(e.note().fact(f.Identity()).say("batch", d.Batch).digest("set_root", d.SetRoot)), true
 }
 
-func (e *evaluation) missingFromBatch(k refKey) (hit, bool) {
-	e.refs = e.look(e.refs[:0], k)
-	for _, f := range e.refs {
-		d := f.Data.(*events.RegisterScreeningCompleted)
-		if f.Controller != e.a.Controller || phoneIfAbsent(d.Register) != e.register.register ||
-			!e.unexpired(d.SnapshotAt) || e.answered(d.Batch) {
-			continue
+// missedBy returns the first consultation of C that counts at t and has no
+// answer for n; nil for none.
+func (e *evaluation) missedBy(consultations []*contact.Fact) *contact.Fact {
+	for _, f := range consultations {
+		if f.Controller == e.a.Controller && e.counts(f) && !e.answered(f.Data.(*events.RegisterScreeningCompleted).Batch) {
+			return f
 		}
-		return block(new(evidence).fact(f.Identity()).say("batch", d.Batch).say("set_root", d.SetRoot.String())), true
 	}
-	return hit{}, false
+	return nil
 }
 
 // answered reports whether the batch holds any answer for n, invalid included.
 func (e *evaluation) answered(batch string) bool {
 	for i := range e.state.Answers {
 		a := &e.state.Answers[i]
-		if a.Controller == e.a.Controller && a.Register == e.register.register && a.Batch == batch {
+		if a.Controller == e.a.Controller && a.Register == e.part && a.Batch == batch {
 			return true
 		}
 	}
@@ -197,11 +187,11 @@ func rpo13(e *evaluation) (hit, bool) {
 	if e.a.Basis != events.BasisRequest || e.bases.any(basisRequest) {
 		return hit{}, false
 	}
-	ev, asked := new(evidence), false
+	ev, asked := e.note(), false
 	for i := range e.state.Requests {
 		if q := &e.state.Requests[i]; q.Controller == e.a.Controller {
 			asked = true
-			ev.fact(q.Identity).say("requested", q.Time.String())
+			ev.fact(q.Identity).at("requested", q.Time)
 			if c := e.consumedBy(q.Time); c != nil {
 				ev.fact(c.Identity).say("used_up_by", c.ID)
 			}
@@ -225,5 +215,5 @@ func rpo15(e *evaluation) (hit, bool) {
 		return hit{}, false
 	}
 	d := &e.state.Directory
-	return block(new(evidence).fact(d.Identity).say("extracted_on", d.ExtractedOn.String())), true
+	return block(e.note().fact(d.Identity).on("extracted_on", d.ExtractedOn)), true
 }

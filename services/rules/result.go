@@ -3,6 +3,8 @@ package rules
 import (
 	"cmp"
 	"slices"
+	"strconv"
+	"time"
 
 	"github.com/assenso/assenso/events"
 	"github.com/assenso/assenso/services/contact"
@@ -37,7 +39,8 @@ type Reason struct {
 type Decision struct {
 	Verdict events.Verdict `json:"verdict"`
 	Reasons []Reason       `json:"reasons"` // sorted by rule
-	// Passed are the rules that were evaluated and raise nothing, sorted.
+	// Passed are the rules that were evaluated and raise nothing, sorted. The
+	// list may be shared with other decisions and must not be changed.
 	Passed []string `json:"passed"`
 	// ValidUntil is the first instant at which the answer may change by time
 	// alone, no fact arriving; never later than the next Rome midnight.
@@ -78,7 +81,7 @@ type Assessment struct {
 type Proof struct {
 	Declared events.Basis `json:"declared,omitempty"`
 	// Basis is the first proven basis, "" for none; All are all proven ones in
-	// the order of rules.md 3.3.
+	// the order of rules.md 3.3, a shared list that must not be changed.
 	Basis events.Basis   `json:"basis,omitempty"`
 	All   []events.Basis `json:"all,omitempty"`
 	// Grant is the grant proving the basis, or, without a basis, the best
@@ -103,10 +106,25 @@ func sortFindings(f []Finding) {
 	})
 }
 
-// evidence builds an Evidence.
+// evidence builds an Evidence. All methods do nothing on a nil evidence, which
+// note returns where none is wanted; they take values unformatted, so that
+// nothing is written in vain.
 type evidence struct{ Evidence }
 
+// note begins the evidence of one rule. It may be dropped at no cost; the next
+// note uses its memory again.
+func (s *setting) note() *evidence {
+	if s.terse {
+		return nil
+	}
+	s.draft.Events, s.draft.Details = s.draft.Events[:0], s.draft.Details[:0]
+	return &s.draft
+}
+
 func (e *evidence) fact(ids ...events.Identity) *evidence {
+	if e == nil {
+		return nil
+	}
 	for _, id := range ids {
 		if id != (events.Identity{}) && !slices.Contains(e.Events, id) {
 			e.Events = append(e.Events, id)
@@ -123,15 +141,61 @@ func (e *evidence) facts(list []*contact.Fact) *evidence {
 }
 
 func (e *evidence) say(name, value string) *evidence {
-	if value != "" {
+	if e != nil && value != "" {
 		e.Details = append(e.Details, Detail{name, value})
 	}
 	return e
 }
 
-func (e *evidence) done() Evidence {
-	slices.SortFunc(e.Events, func(a, b events.Identity) int {
-		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.ID, b.ID))
-	})
-	return e.Evidence
+// at says an instant, on a date, lag a span, count a number.
+func (e *evidence) at(name string, t events.Instant) *evidence {
+	if e == nil {
+		return nil
+	}
+	return e.say(name, t.String())
+}
+
+func (e *evidence) on(name string, d events.Date) *evidence {
+	if e == nil {
+		return nil
+	}
+	return e.say(name, d.String())
+}
+
+func (e *evidence) lag(name string, d time.Duration) *evidence {
+	if e == nil {
+		return nil
+	}
+	return e.say(name, d.String())
+}
+
+func (e *evidence) count(name string, n int) *evidence {
+	if e == nil {
+		return nil
+	}
+	return e.say(name, strconv.Itoa(n))
+}
+
+func (e *evidence) digest(name string, d events.Digest) *evidence {
+	if e == nil {
+		return nil
+	}
+	return e.say(name, d.String())
+}
+
+// done returns what was noted, as memory of its own.
+func (e *evidence) done() (out Evidence) {
+	if e == nil {
+		return Evidence{}
+	}
+	if len(e.Events) > 0 {
+		out.Events = slices.Clone(e.Events)
+		slices.SortFunc(out.Events, func(a, b events.Identity) int {
+			return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.ID, b.ID))
+		})
+	}
+	if len(e.Details) > 0 {
+		out.Details = slices.Clone(e.Details)
+	}
+	return out
 }

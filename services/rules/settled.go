@@ -3,6 +3,7 @@ package rules
 import (
 	"math/bits"
 	"slices"
+	"sync"
 
 	"github.com/assenso/assenso/events"
 	"github.com/assenso/assenso/services/contact"
@@ -12,26 +13,27 @@ import (
 // facts: those of one contact that are known to count, with duplicates,
 // conflicts and corrections behind them, in any order. Facts whose time,
 // received or recorded instant lies after at are left out of the view, as Gate
-// does; nobody looks at their Subject. It is for holders that settle facts as
-// they arrive and answer from memory.
+// does. Nobody looks at their Subject, Stream, Sequence and Raw; two facts of
+// one register with equal source, id and digest are one. It is for holders that
+// settle facts as they arrive and answer from memory.
 //
 // ok is false, and the Decision empty, where the answer rests on more than
 // settled facts: a grant to the controller that is not void names the call in
 // which it was given (collection_attempt), so that IT-CON-09 asks for the
 // findings on that call. Ask Gate with the contact's history then.
 //
-// The Decision shares identifiers (strings) with the facts.
+// The Decision shares identifiers (strings) with the facts, and nothing else.
 func (e *Engine) GateFacts(facts []*contact.Fact, ref *Reference, a Attempt, at events.Instant) (d Decision, ok bool) {
-	for _, f := range facts {
-		if g, is := f.Data.(*events.ConsentGranted); is && g.CollectionAttempt != "" {
-			return Decision{}, false
-		}
+	a.Outcome, a.DialledAt = nil, at
+	ev := e.take(nil, ref, a, at, at)
+	defer e.end(ev)
+	ev.settled = facts
+	ev.begin(contact.Gate(at), nil)
+	ev.prepareSettled()
+	if ev.doubt {
+		return Decision{}, false
 	}
-	key := events.ContactKey{}
-	if len(facts) > 0 {
-		key = facts[0].Subject
-	}
-	return e.Gate(contact.NewHistory(key, facts), ref, a, at), true
+	return ev.decide(), true
 }
 
 // RuleSet is a set of attempt-level rules; it compares with ==. The zero
@@ -70,49 +72,100 @@ type Ruling struct {
 // safe for concurrent use, and needs the Reference no longer: what is added to
 // it later is not seen.
 type Question struct {
-	engine *Engine
-	ref    *Reference
-	a      Attempt
-	at     events.Instant
+	setting setting
+	rules   []*attemptRule // those that look at the contact
+	blocks  RuleSet        // what the others say
+	warns   RuleSet
+	spare   sync.Pool // *evaluation, each for one contact at a time
 }
 
 // Prepare makes the question "may this attempt be made at this instant?" ready
 // for any number of contacts. The attempt's Contact is not looked at.
 func (e *Engine) Prepare(ref *Reference, a Attempt, at events.Instant) *Question {
-	return &Question{engine: e, ref: ref, a: a, at: at}
+	a.Outcome, a.DialledAt = nil, at
+	q := &Question{}
+	s := &q.setting
+	s.place(e, ref, a, at, at)
+	s.terse = true
+	s.begin(contact.Gate(at), nil)
+	for _, r := range s.selected().gate {
+		if r.aside == nil {
+			q.rules = append(q.rules, r)
+		} else if h, ok := r.aside(s); ok {
+			q.note(r, h.effect)
+		}
+	}
+	s.lookAll()
+	q.spare.New = func() any { return &evaluation{setting: s} }
+	return q
+}
+
+func (q *Question) note(r *attemptRule, effect events.Verdict) {
+	switch effect {
+	case events.VerdictBlock:
+		q.blocks |= r.bit
+	case events.VerdictWarn:
+		q.warns |= r.bit
+	}
 }
 
 // Verdict answers for the contact whose settled facts these are, as GateFacts
 // does: the same verdict, reasons and validity, and the same ok. It allocates
 // nothing once warm; the facts may be changed once it has returned.
 func (q *Question) Verdict(facts []*contact.Fact) (r Ruling, ok bool) {
-	d, ok := q.engine.GateFacts(facts, q.ref, q.a, q.at)
-	if !ok {
+	ev := q.spare.Get().(*evaluation)
+	r, ok = q.verdict(ev, facts)
+	ev.settled = nil
+	q.spare.Put(ev)
+	return r, ok
+}
+
+func (q *Question) verdict(ev *evaluation, facts []*contact.Fact) (r Ruling, ok bool) {
+	ev.settled, ev.doubt = facts, false
+	ev.prepareSettled()
+	if ev.doubt {
 		return Ruling{}, false
 	}
-	r = Ruling{Verdict: d.Verdict, ValidUntil: d.ValidUntil}
-	for _, why := range d.Reasons {
-		bit := RuleSet(1) << ruleIndex(why.Rule)
-		if why.Effect == events.VerdictBlock {
-			r.Blocks |= bit
-		} else {
-			r.Warns |= bit
+	ev.run(q.rules)
+	r = Ruling{Blocks: q.blocks, Warns: q.warns, ValidUntil: ev.validUntil(), RegisterUntil: ev.registerUntil()}
+	for i := range ev.hits {
+		switch h := &ev.hits[i]; h.effect {
+		case events.VerdictBlock:
+			r.Blocks |= h.rule.bit
+		case events.VerdictWarn:
+			r.Warns |= h.rule.bit
 		}
+	}
+	switch {
+	case r.Blocks != 0:
+		r.Verdict = events.VerdictBlock
+	case r.Warns != 0:
+		r.Verdict = events.VerdictWarn
+	default:
+		r.Verdict = events.VerdictAllow
 	}
 	return r, true
 }
 
+// registerUntil is RegisterUntil of a Ruling.
+func (e *evaluation) registerUntil() events.Instant {
+	needed := e.a.Purpose != events.PurposeService && ((isCall(e.channel) && e.consultationRequired()) || (e.channel == events.ChannelPaperMail && !e.exempt()))
+	if !needed || e.register.valid == nil {
+		return 0
+	}
+	return midnight(e.register.expires + 1)
+}
+
 // ruleOrder lists the attempt-level rules sorted by id: the bits of a RuleSet.
-var ruleOrder = func() []string {
-	var out []string
-	for _, r := range attemptRules {
-		out = append(out, r.id)
+var ruleOrder = func() (out []string) {
+	for i := range attemptRules {
+		out = append(out, attemptRules[i].id)
 	}
 	slices.Sort(out)
 	return out
 }()
 
-func ruleIndex(id string) int {
+func bitOf(id string) RuleSet {
 	i, _ := slices.BinarySearch(ruleOrder, id)
-	return i
+	return 1 << i
 }

@@ -8,16 +8,16 @@ import (
 )
 
 // sil02: a silent call must be dropped within three seconds of the answer.
-func sil02(e *evaluation) (hit, bool) {
-	o := e.a.Outcome
+func sil02(s *setting) (hit, bool) {
+	o := s.a.Outcome
 	if o == nil || !o.Silent || o.AnsweredAt == 0 || o.ReleasedAt == 0 {
 		return hit{}, false
 	}
 	lasted := o.ReleasedAt.Sub(o.AnsweredAt)
-	if lasted <= time.Duration(e.pack.SilentDropMillis)*time.Millisecond {
+	if lasted <= time.Duration(s.pack.SilentDropMillis)*time.Millisecond {
 		return hit{}, false
 	}
-	return finding(new(evidence).say("silent_ms", number(int(lasted.Milliseconds())))), true
+	return finding(s.note().count("silent_ms", int(lasted.Milliseconds()))), true
 }
 
 // restUntil is the end of the rest after a silent call: the same wall-clock
@@ -37,7 +37,7 @@ func sil03(e *evaluation) (hit, bool) {
 			continue
 		}
 		if until := e.pack.restUntil(c.Data.DialledAt); e.t < until {
-			return block(new(evidence).fact(c.Identity).say("silent_call", c.Data.DialledAt.String()).say("rest_until", until.String())), true
+			return block(e.note().fact(c.Identity).at("silent_call", c.Data.DialledAt).at("rest_until", until)), true
 		}
 	}
 	return hit{}, false
@@ -62,13 +62,13 @@ func sil04(e *evaluation) (hit, bool) {
 	if last == nil || !silent(last.Data) {
 		return hit{}, false
 	}
-	return block(new(evidence).fact(last.Identity).say("silent_call", last.Data.DialledAt.String()).say("mode", string(e.a.Mode))), true
+	return block(e.note().fact(last.Identity).at("silent_call", last.Data.DialledAt).say("mode", string(e.a.Mode))), true
 }
 
-func sil05(e *evaluation) (hit, bool) {
-	o := e.a.Outcome
+func sil05(s *setting) (hit, bool) {
+	o := s.a.Outcome
 	if o == nil || !o.Silent || o.ComfortNoise {
 		return hit{}, false
 	}
-	return finding(new(evidence).say("comfort_noise", "false")), true
+	return finding(s.note().say("comfort_noise", "false")), true
 }

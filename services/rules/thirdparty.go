@@ -38,8 +38,7 @@ func (e *evaluation) readThirdParty() {
 	if e.chain.row == nil {
 		return
 	}
-	e.refs = e.look(e.refs[:0], refKey{refScript, e.a.Controller, e.a.Campaign})
-	for _, f := range e.refs { // by time, then id: the last is the latest
+	for _, f := range e.scripts() { // by time, then id: the last is the latest
 		if f.Type == events.TypeScriptPublished {
 			e.chain.script = f
 		}
@@ -55,11 +54,11 @@ func (e *evaluation) readThirdParty() {
 // disclosed returns a grant of n to the vendor that allows disclosure to C:
 // chain ok.
 func (e *evaluation) disclosed(vendor string) *contact.Grant {
-	const pu = events.PurposeThirdPartyDisclosure
-	restricted := max(withdrawnAt(e.withdrawn(vendor, pu, e.channel)), opposedAt(e.opposed(vendor, pu, e.channel)))
+	pu := events.PurposeThirdPartyDisclosure.Bit()
+	restricted := max(withdrawnAt(e.withdrawn(vendor, pu)), opposedAt(e.opposed(vendor, pu)))
 	for i := range e.state.Grants {
 		g := &e.state.Grants[i]
-		if g.Controller != vendor || !g.Data.Purposes.Has(pu) || !e.names(g.Data.Recipients) {
+		if g.Controller != vendor || g.Data.Purposes&pu == 0 || !e.names(g.Data.Recipients) {
 			continue
 		}
 		if e.void(g) || restricted >= g.Time || e.life(dateOf(g.Time)) != alive || e.unproven(g) || e.notFree(g) {
@@ -81,7 +80,7 @@ func con07(e *evaluation) (hit, bool) {
 	if c.row == nil {
 		return hit{}, false
 	}
-	ev := new(evidence).fact(c.row.Identity).say("list", c.row.Data.List).say("vendor", c.row.Data.Vendor)
+	ev := e.note().fact(c.row.Identity).say("list", c.row.Data.List).say("vendor", c.row.Data.Vendor)
 	if c.grant != nil {
 		ev.fact(c.grant.Identity).say("disclosure_grant", c.grant.ID)
 	}
@@ -95,7 +94,7 @@ func con07(e *evaluation) (hit, bool) {
 	if e.a.Outcome.HumanAnswered() && !e.introduced() {
 		h.kind = events.KindConfirmed
 	}
-	h.evidence = ev.done()
+	h.evidence = ev
 	return h, true
 }
 

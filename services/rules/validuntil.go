@@ -11,32 +11,32 @@ import (
 // answer may well stay the same. A reference fact ahead of the clock is a fact
 // that arrives: the bound does not foresee it.
 func (e *evaluation) validUntil() events.Instant {
-	next := (e.day + 1).In(events.Rome)
-	sooner := func(at events.Instant) {
-		if at > e.t && at < next {
-			next = at
-		}
-	}
-	if open, shut := e.pack.hours(e.pack.calendar.kind(e.day)); isCall(e.channel) {
-		sooner(wall(e.day, open))
-		sooner(wall(e.day, shut) + 1) // the closing instant itself is inside
-	}
+	until := e.until
+	soon := func(at events.Instant) { until = sooner(until, e.t, at) }
 	for i := range e.state.Calls {
 		c := &e.state.Calls[i]
-		sooner(c.Data.DialledAt + 1) // then it is an earlier attempt
+		soon(c.Data.DialledAt + 1) // then it is an earlier attempt
 		if c.Controller == e.a.Controller && silent(c.Data) {
-			sooner(e.pack.restUntil(c.Data.DialledAt))
+			soon(e.pack.restUntil(c.Data.DialledAt))
 		}
 	}
 	for i := range e.state.Grants {
 		if p := e.state.Grants[i].Data.Proof; p != nil {
-			sooner(p.ConfirmedAt)
-			sooner(p.NotifiedAt)
+			soon(p.ConfirmedAt)
+			soon(p.NotifiedAt)
 		}
 	}
 	for i := range e.state.Answers {
-		sooner(e.state.Answers[i].Snapshot)
+		soon(e.state.Answers[i].Snapshot)
 	}
-	e.history.Pending(e.t, sooner)
-	return next
+	if e.history != nil {
+		e.history.Pending(e.t, soon)
+		return until
+	}
+	for _, f := range e.settled {
+		if f.Recorded <= e.t {
+			soon(max(f.Time, f.Received))
+		}
+	}
+	return until
 }
