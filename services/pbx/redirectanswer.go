@@ -1,0 +1,164 @@
+package pbx
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/emiago/sipgo/sip"
+
+	"github.com/assenso/assenso/events"
+)
+
+// tryingAfter is when a caller hears "trying" (RFC 3261, 17.2.1).
+const tryingAfter = 200 * time.Millisecond
+
+// invite answers one INVITE. Retransmissions, and the CANCEL of a call that
+// still waits, are the transaction's; both responses are sent from this
+// goroutine, so that a late "trying" cannot take the place of the answer.
+func (r *Redirect) invite(ctx context.Context, req *sip.Request, tx sip.ServerTransaction) {
+	if req.From() == nil || req.To() == nil || req.CallID() == nil {
+		r.respond(tx, response(req, 400, "Bad Request"))
+		return
+	}
+	if req.To().Params.Has("tag") {
+		r.respond(tx, response(req, 481, "Call/Transaction Does Not Exist"))
+		return
+	}
+	select {
+	case r.slots <- struct{}{}:
+		defer func() { <-r.slots }()
+	default:
+		busy := r.attendant.refuse(doorSIP, errBusy)
+		r.respond(tx, r.decline(req, &busy))
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	tx.OnTerminate(func(string, error) { cancel() })
+	cancelled := make(chan struct{})
+	if !tx.OnCancel(func(*sip.Request) { close(cancelled); cancel() }) {
+		return
+	}
+	decided := make(chan *sip.Response, 1)
+	go func() { decided <- r.decide(ctx, req) }()
+	trying := time.NewTimer(tryingAfter)
+	defer trying.Stop()
+	for waiting := true; waiting; {
+		select {
+		case <-trying.C:
+			r.respond(tx, response(req, 100, "Trying"))
+		case <-cancelled: // the transaction has answered 487
+			waiting = false
+		case res := <-decided:
+			waiting = false
+			select {
+			case <-cancelled:
+			default:
+				r.respond(tx, res)
+			}
+		}
+	}
+	select { // keep the transaction for retransmissions until it is acknowledged
+	case <-tx.Acks():
+	case <-tx.Done():
+	}
+}
+
+// decide turns the attendant's answer into a response. A panic is a "no".
+func (r *Redirect) decide(ctx context.Context, req *sip.Request) (res *sip.Response) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			broken := r.attendant.refuse(doorSIP, fmt.Errorf("panic: %T", cause))
+			res = r.decline(req, &broken)
+		}
+	}()
+	c, err := readInvite(req, r.headers)
+	if err != nil {
+		refused := r.attendant.refuse(doorSIP, err)
+		return r.decline(req, &refused)
+	}
+	a, s := r.attendant.answer(ctx, doorSIP, c)
+	if !a.Allows() {
+		return r.decline(req, &a)
+	}
+	to := r.trunk
+	if s.trunk != nil {
+		to = s.trunk
+	}
+	if !isE164(a.Phone) {
+		broken := r.attendant.refuse(doorSIP, errors.New("the gate judged a number that is not E.164"))
+		return r.decline(req, &broken)
+	}
+	headers := []sip.Header{to.contact(a.Phone), sip.NewHeader("X-Assenso-Verdict", string(a.Verdict))}
+	if first := a.First(); first != "" {
+		headers = append(headers, sip.NewHeader("X-Assenso-Reason", headerText(first)))
+	}
+	return response(req, 302, "Moved Temporarily", append(headers, about(&a)...)...)
+}
+
+// retryAfter is said with a "no" that may soon be another answer, in seconds
+// (RFC 3261, 20.33 and 21.6.2).
+const retryAfter = "5"
+
+// decline is the response for a blocked call: 603, which ends the search for
+// other routes (RFC 3261, 21.6), with the rules that block in the Reason header
+// (RFC 3326).
+func (r *Redirect) decline(req *sip.Request, a *Answer) *sip.Response {
+	headers := []sip.Header{
+		sip.NewHeader("Reason", `SIP;cause=603;text="`+headerText(strings.Join(a.blocking(), " "))+`"`),
+		sip.NewHeader("X-Assenso-Verdict", string(events.VerdictBlock)),
+	}
+	if a.temporary() {
+		headers = append(headers, sip.NewHeader("Retry-After", retryAfter))
+	}
+	return response(req, 603, "Decline", append(headers, about(a)...)...)
+}
+
+// about are the headers that both answers have.
+func about(a *Answer) []sip.Header {
+	var out []sip.Header
+	if a.Decision != "" {
+		out = append(out, sip.NewHeader("X-Assenso-Decision", headerText(a.Decision)))
+	}
+	if !a.ValidUntil.IsZero() {
+		out = append(out, sip.NewHeader("X-Assenso-Valid-Until", a.ValidUntil.String()))
+	}
+	return out
+}
+
+// maxBlocking is how many rules a Reason header names.
+const maxBlocking = 8
+
+// blocking are the rules that block, the first ones.
+func (a *Answer) blocking() []string {
+	var out []string
+	for _, reason := range a.Reasons {
+		if reason.Effect == events.VerdictBlock && len(out) < maxBlocking {
+			out = append(out, reason.Rule)
+		}
+	}
+	return out
+}
+
+// headerText keeps what may stand in a header, quoted or not.
+func headerText(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r > '~' || r == '"' || r == '\\' {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// response makes a response with headers before its length.
+func response(req *sip.Request, code int, reason string, more ...sip.Header) *sip.Response {
+	res := sip.NewResponseFromRequest(req, code, reason, nil)
+	for _, h := range more {
+		res.AppendHeader(h)
+	}
+	res.AppendHeader(sip.NewHeader("Server", "assenso"))
+	return res
+}
