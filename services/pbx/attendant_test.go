@@ -84,7 +84,11 @@ func TestAFailingGateIsToldOnceAndSoIsItsReturn(t *testing.T) {
 func TestACallerThatGivesUpIsNoFaultOfTheGate(t *testing.T) {
 	o := open(t, nil)
 	ctx, cancel := context.WithCancel(t.Context())
-	o.gate.instead = func(ctx context.Context, _ Question) (Answer, error) { cancel(); <-ctx.Done(); return Answer{}, ctx.Err() }
+	o.gate.instead = func(ctx context.Context, _ Question) (Answer, error) {
+		cancel()
+		<-ctx.Done()
+		return Answer{}, ctx.Err()
+	}
 	if a, _ := o.answer(ctx, doorSIP, dial(free)); a.Allows() {
 		t.Errorf("answer %+v", a)
 	}

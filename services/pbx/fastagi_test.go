@@ -249,7 +249,9 @@ func TestASlowSwitchIsLeft(t *testing.T) {
 }
 
 func TestStrangersAndCrowdsAreClosedUnread(t *testing.T) {
-	o := open(t, func(c *Config) { c.Switches = []Switch{{From: []string{"192.0.2.1"}, Controller: "A", Campaign: "K-A"}} })
+	o := open(t, func(c *Config) {
+		c.Switches = []Switch{{From: []string{"192.0.2.1"}, Controller: "A", Campaign: "K-A"}}
+	})
 	p := connect(t, agi(t, o, FastAGIOptions{}))
 	if got := p.hear(); got != "" {
 		t.Errorf("a stranger was told %q", got)
@@ -308,7 +310,9 @@ func TestAStopDoesNotWaitForASilentSwitch(t *testing.T) {
 	l := listen(t)
 	ctx, stop := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- NewFastAGI(o.Attendant, FastAGIOptions{Wait: time.Hour, Grace: time.Millisecond}).Serve(ctx, l) }()
+	go func() {
+		done <- NewFastAGI(o.Attendant, FastAGIOptions{Wait: time.Hour, Grace: time.Millisecond}).Serve(ctx, l)
+	}()
 	p := connect(t, l.Addr().String())
 	p.say("agi_network: yes\n")
 	stop()

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
-	"github.com/emiago/sipgo"
 	"github.com/emiago/sipgo/sip"
 	"go.uber.org/zap"
 )
@@ -24,8 +24,8 @@ type RedirectOptions struct {
 	Headers []string
 	// Connections over TCP at once; 0 = 256. One more is closed.
 	Connections int
-	// Calls at once that wait for an acknowledgement; 0 = 8192. One more is
-	// blocked.
+	// Calls at once, in the seconds that SIP remembers them for; 0 = 65536. One
+	// more is blocked.
 	Calls int
 }
 
@@ -42,7 +42,6 @@ type Redirect struct {
 	options   RedirectOptions
 	trunk     *trunk // nil: each switch has its own
 	headers   map[string]string
-	slots     chan struct{}
 }
 
 // NewRedirect checks the settings. The error says the remedy.
@@ -68,9 +67,8 @@ func NewRedirect(a *Attendant, o RedirectOptions) (*Redirect, error) {
 		r.options.Connections = 256
 	}
 	if r.options.Calls == 0 {
-		r.options.Calls = 8192
+		r.options.Calls = 65536
 	}
-	r.slots = make(chan struct{}, r.options.Calls)
 	return r, nil
 }
 
@@ -97,64 +95,32 @@ var settleLibrary = sync.OnceFunc(func() {
 func (r *Redirect) Serve(ctx context.Context, udp net.PacketConn, tcp net.Listener) error {
 	settleLibrary()
 	quiet := slog.New(countingHandler{r.attendant.meters})
-	ua, err := sipgo.NewUA(sipgo.WithUserAgent("assenso"),
-		sipgo.WithUserAgentParser(sip.NewParser(func(p *sip.Parser) { p.MaxMessageLength = maxMessage })),
-		sipgo.WithUserAgentTransactionLayerOptions(sip.WithTransactionLayerLogger(quiet),
-			sip.WithTransactionLayerUnhandledResponseHandler(func(*sip.Response) {}), sip.WithTransactionLayerTerminateOnConnClose()),
-		sipgo.WithUserAgentTransportLayerOptions(sip.WithTransportLayerLogger(quiet), sip.WithTransportLayerReadFilter(r.filter)))
-	if err != nil {
-		return fmt.Errorf("pbx open sip: %w", err)
-	}
-	server, err := sipgo.NewServer(ua, sipgo.WithServerLogger(quiet))
-	if err != nil {
-		return errors.Join(fmt.Errorf("pbx open sip: %w", err), ua.Close())
-	}
+	parser := sip.NewParser(func(p *sip.Parser) { p.MaxMessageLength = maxMessage })
+	transport := sip.NewTransportLayer(net.DefaultResolver, parser, nil, sip.WithTransportLayerLogger(quiet), sip.WithTransportLayerReadFilter(r.filter))
+	open := &transactions{transport: transport, log: quiet, limit: r.options.Calls, open: map[string]*transaction{}}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	calls := new(crowd)
-	r.route(ctx, server, calls)
-
+	transport.OnMessage(func(m sip.Message) {
+		if req, ok := m.(*sip.Request); ok && open.enter() {
+			go r.handle(ctx, open, req)
+		}
+	})
 	defer closeWith(ctx, udp, tcp)()
 	ended := make(chan error, 2)
-	go func() { ended <- server.ServeUDP(udp) }()
+	go func() { ended <- transport.ServeUDP(udp) }()
 	go func() {
-		ended <- server.ServeTCP(r.attendant.guard(tcp, doorSIP, r.options.Connections, idleWait, ctx.Done()))
+		ended <- transport.ServeTCP(r.attendant.guard(tcp, doorSIP, r.options.Connections, idleWait, ctx.Done()))
 	}()
-	err = <-ended
+	err := <-ended
 	stopped := ctx.Err() != nil
 	cancel()
 	err = errors.Join(err, <-ended)
-	closing := ua.Close()
-	calls.disperse()
+	open.close()
+	closing := transport.Close()
 	if stopped {
 		return nil // what the sockets say about being closed is no news
 	}
 	return fmt.Errorf("pbx serve sip: a socket failed: %w", errors.Join(err, closing))
-}
-
-// crowd are goroutines that somebody else starts and that must have ended.
-type crowd struct {
-	mu     sync.Mutex
-	gone   bool
-	inside sync.WaitGroup
-}
-
-// enter reports whether one more may begin; it then ends with inside.Done.
-func (c *crowd) enter() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.gone {
-		c.inside.Add(1)
-	}
-	return !c.gone
-}
-
-// disperse lets nobody in any more and waits for those inside.
-func (c *crowd) disperse() {
-	c.mu.Lock()
-	c.gone = true
-	c.mu.Unlock()
-	c.inside.Wait()
 }
 
 // filter drops the datagrams of strangers before anything reads them; the TCP
@@ -167,39 +133,77 @@ func (r *Redirect) filter(from sip.TransportReadProps, message []byte) ([]byte, 
 	return message, nil
 }
 
-// route says what each method is answered with.
-func (r *Redirect) route(ctx context.Context, server *sipgo.Server, calls *crowd) {
-	handle := func(f func(*sip.Request, sip.ServerTransaction)) sipgo.RequestHandler {
-		return func(req *sip.Request, tx sip.ServerTransaction) {
-			if !calls.enter() {
-				return
-			}
-			defer calls.inside.Done()
-			defer func() {
-				if cause := recover(); cause != nil {
-					r.attendant.log.Error("pbx: panic in a request", zap.String("door", doorSIP), zap.String("kind", fmt.Sprintf("%T", cause)))
-				}
-			}()
-			f(req, tx)
+// handle answers one request. A panic ends it without an answer, and the
+// switch places no call.
+func (r *Redirect) handle(ctx context.Context, open *transactions, req *sip.Request) {
+	defer open.busy.Done()
+	defer func() {
+		if cause := recover(); cause != nil {
+			r.attendant.log.Error("pbx: panic in a request", zap.String("door", doorSIP), zap.String("kind", fmt.Sprintf("%T", cause)))
 		}
+	}()
+	if _, err := transactionKey(req); err != nil {
+		r.attendant.meters.turnAway(doorSIP, causeUnreadable)
+		r.reply(open, req, response(req, 400, "Bad Request"))
+		return
 	}
-	reply := func(code int, reason string, more ...sip.Header) sipgo.RequestHandler {
-		return handle(func(req *sip.Request, tx sip.ServerTransaction) { r.respond(tx, response(req, code, reason, more...)) })
+	if !req.IsInvite() && !req.IsAck() {
+		r.reply(open, req, open.aside(req))
+		return
 	}
-	allow := sip.NewHeader("Allow", "INVITE, ACK, CANCEL, OPTIONS")
-	server.OnInvite(handle(func(req *sip.Request, tx sip.ServerTransaction) { r.invite(ctx, req, tx) }))
-	server.OnAck(func(*sip.Request, sip.ServerTransaction) {})                // of an answer over TCP; there is nothing to do
-	server.OnCancel(reply(481, "Call/Transaction Does Not Exist"))            // a pending call's is answered by the transaction
-	server.OnOptions(reply(200, "OK", allow, sip.NewHeader("Accept", "*/*"))) // keep-alive
-	server.OnNoRoute(reply(405, "Method Not Allowed", allow))
+	t, began, err := open.take(req)
+	switch {
+	case errors.Is(err, errCrowded):
+		busy := r.attendant.refuse(doorSIP, errBusy)
+		r.reply(open, req, r.decline(req, &busy))
+	case err == nil && began:
+		r.invite(ctx, t)
+	}
 }
 
-// respond sends a response. A failure means that the switch is gone: it gets no
-// answer, and places no call.
-func (r *Redirect) respond(tx sip.ServerTransaction, res *sip.Response) {
-	if err := tx.Respond(res); err != nil {
-		r.attendant.log.Debug("pbx: response not sent", zap.String("door", doorSIP), zap.Int("status", res.StatusCode))
+const methods = "INVITE, ACK, CANCEL, OPTIONS"
+
+// aside answers what is neither INVITE nor ACK; a retransmission gets the same
+// answer again.
+func (ts *transactions) aside(req *sip.Request) *sip.Response {
+	switch {
+	case !strings.EqualFold(req.SipVersion, version):
+		return response(req, 505, "Version Not Supported")
+	case req.Method == sip.OPTIONS: // keep-alive
+		return response(req, 200, "OK", sip.NewHeader("Allow", methods), sip.NewHeader("Accept", "*/*"))
+	case req.Method != sip.CANCEL:
+		return response(req, 405, "Method Not Allowed", sip.NewHeader("Allow", methods))
 	}
+	invited := ts.invited(req)
+	if invited == nil {
+		return response(req, 481, "Call/Transaction Does Not Exist")
+	}
+	invited.abandon() // after an answer it changes nothing
+	return response(req, 200, "OK")
+}
+
+// reply answers without a transaction.
+func (r *Redirect) reply(open *transactions, req *sip.Request, res *sip.Response) {
+	conn := open.transport.Pool(req.Transport()).Get(req.Source())
+	if conn == nil || req.IsAck() {
+		return
+	}
+	err := conn.WriteMsg(res)
+	if _, closing := conn.TryClose(); err != nil || closing != nil {
+		r.unsent(res)
+	}
+}
+
+// respond sends a response and remembers it for retransmissions. A failure
+// means that the switch is gone: it gets no answer, and places no call.
+func (r *Redirect) respond(t *transaction, res *sip.Response) {
+	if err := t.Respond(res); err != nil {
+		r.unsent(res)
+	}
+}
+
+func (r *Redirect) unsent(res *sip.Response) {
+	r.attendant.log.Debug("pbx: response not sent", zap.String("door", doorSIP), zap.Int("status", res.StatusCode))
 }
 
 // countingHandler counts what the library complains of and writes none of it

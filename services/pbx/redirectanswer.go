@@ -2,6 +2,8 @@ package pbx
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -15,33 +17,24 @@ import (
 // tryingAfter is when a caller hears "trying" (RFC 3261, 17.2.1).
 const tryingAfter = 200 * time.Millisecond
 
-// invite answers one INVITE. Retransmissions, and the CANCEL of a call that
-// still waits, are the transaction's; both responses are sent from this
-// goroutine, so that a late "trying" cannot take the place of the answer.
-func (r *Redirect) invite(ctx context.Context, req *sip.Request, tx sip.ServerTransaction) {
+// invite answers one INVITE. All its responses are sent from this goroutine, so
+// that a late "trying" cannot take the place of the answer.
+func (r *Redirect) invite(ctx context.Context, t *transaction) {
+	req := t.request
+	if !strings.EqualFold(req.SipVersion, version) {
+		r.respond(t, response(req, 505, "Version Not Supported"))
+		return
+	}
 	if req.From() == nil || req.To() == nil || req.CallID() == nil {
-		r.respond(tx, response(req, 400, "Bad Request"))
+		r.respond(t, response(req, 400, "Bad Request"))
 		return
 	}
 	if req.To().Params.Has("tag") {
-		r.respond(tx, response(req, 481, "Call/Transaction Does Not Exist"))
-		return
-	}
-	select {
-	case r.slots <- struct{}{}:
-		defer func() { <-r.slots }()
-	default:
-		busy := r.attendant.refuse(doorSIP, errBusy)
-		r.respond(tx, r.decline(req, &busy))
+		r.respond(t, response(req, 481, "Call/Transaction Does Not Exist"))
 		return
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	tx.OnTerminate(func(string, error) { cancel() })
-	cancelled := make(chan struct{})
-	if !tx.OnCancel(func(*sip.Request) { close(cancelled); cancel() }) {
-		return
-	}
 	decided := make(chan *sip.Response, 1)
 	go func() { decided <- r.decide(ctx, req) }()
 	trying := time.NewTimer(tryingAfter)
@@ -49,21 +42,21 @@ func (r *Redirect) invite(ctx context.Context, req *sip.Request, tx sip.ServerTr
 	for waiting := true; waiting; {
 		select {
 		case <-trying.C:
-			r.respond(tx, response(req, 100, "Trying"))
-		case <-cancelled: // the transaction has answered 487
+			r.respond(t, response(req, 100, "Trying"))
+		case <-t.abandoned: // RFC 3261, 9.2
+			r.respond(t, response(req, 487, "Request Terminated"))
 			waiting = false
 		case res := <-decided:
+			r.respond(t, res)
 			waiting = false
-			select {
-			case <-cancelled:
-			default:
-				r.respond(tx, res)
-			}
+		case <-t.Done():
+			waiting = false
 		}
 	}
+	cancel()
 	select { // keep the transaction for retransmissions until it is acknowledged
-	case <-tx.Acks():
-	case <-tx.Done():
+	case <-t.Acks():
+	case <-t.Done():
 	}
 }
 
@@ -153,12 +146,33 @@ func headerText(s string) string {
 	}, s)
 }
 
-// response makes a response with headers before its length.
+const version = "SIP/2.0"
+
+// response makes a response with headers before its length. All responses to a
+// request bear one tag and are the same each time (RFC 3261, 8.2.6.2 and 8.2.7).
 func response(req *sip.Request, code int, reason string, more ...sip.Header) *sip.Response {
 	res := sip.NewResponseFromRequest(req, code, reason, nil)
+	res.SipVersion = version
+	if to := res.To(); to != nil && code != 100 && !req.To().Params.Has("tag") {
+		to.Params.Add("tag", tag(req))
+	}
 	for _, h := range more {
 		res.AppendHeader(h)
 	}
 	res.AppendHeader(sip.NewHeader("Server", "assenso"))
+	if !sip.IsReliable(req.Transport()) {
+		res.SetDestination(destination(req))
+	}
 	return res
+}
+
+// tag names this server's end of a request; a CANCEL's is that of its INVITE
+// (RFC 3261, 9.2).
+func tag(req *sip.Request) string {
+	key, err := transactionKey(req)
+	if err != nil {
+		key = req.Source()
+	}
+	sum := sha256.Sum256([]byte(invitedKey(key)))
+	return hex.EncodeToString(sum[:8])
 }
