@@ -148,7 +148,11 @@ func (r *Redirect) handle(ctx context.Context, open *transactions, req *sip.Requ
 		return
 	}
 	if !req.IsInvite() && !req.IsAck() {
-		r.reply(open, req, open.aside(req))
+		invited := open.invited(req)
+		r.reply(open, req, aside(req, invited != nil))
+		if invited != nil { // after its own answer, for callers take both in this order
+			invited.abandon()
+		}
 		return
 	}
 	t, began, err := open.take(req)
@@ -164,22 +168,20 @@ func (r *Redirect) handle(ctx context.Context, open *transactions, req *sip.Requ
 const methods = "INVITE, ACK, CANCEL, OPTIONS"
 
 // aside answers what is neither INVITE nor ACK; a retransmission gets the same
-// answer again.
-func (ts *transactions) aside(req *sip.Request) *sip.Response {
+// answer again. pending says that a CANCEL has found its INVITE.
+func aside(req *sip.Request, pending bool) *sip.Response {
+	allow := sip.NewHeader("Allow", methods)
 	switch {
 	case !strings.EqualFold(req.SipVersion, version):
 		return response(req, 505, "Version Not Supported")
 	case req.Method == sip.OPTIONS: // keep-alive
-		return response(req, 200, "OK", sip.NewHeader("Allow", methods), sip.NewHeader("Accept", "*/*"))
+		return response(req, 200, "OK", allow, sip.NewHeader("Accept", "*/*"))
 	case req.Method != sip.CANCEL:
-		return response(req, 405, "Method Not Allowed", sip.NewHeader("Allow", methods))
+		return response(req, 405, "Method Not Allowed", allow)
+	case pending:
+		return response(req, 200, "OK")
 	}
-	invited := ts.invited(req)
-	if invited == nil {
-		return response(req, 481, "Call/Transaction Does Not Exist")
-	}
-	invited.abandon() // after an answer it changes nothing
-	return response(req, 200, "OK")
+	return response(req, 481, "Call/Transaction Does Not Exist")
 }
 
 // reply answers without a transaction.

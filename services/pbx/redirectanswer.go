@@ -148,8 +148,8 @@ func headerText(s string) string {
 
 const version = "SIP/2.0"
 
-// response makes a response with headers before its length. All responses to a
-// request bear one tag and are the same each time (RFC 3261, 8.2.6.2 and 8.2.7).
+// response makes a response with more headers. All responses to a request bear
+// one tag and are the same each time (RFC 3261, 8.2.6.2 and 8.2.7).
 func response(req *sip.Request, code int, reason string, more ...sip.Header) *sip.Response {
 	res := sip.NewResponseFromRequest(req, code, reason, nil)
 	res.SipVersion = version

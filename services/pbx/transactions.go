@@ -93,10 +93,11 @@ func (ts *transactions) take(req *sip.Request) (t *transaction, began bool, err 
 	return t, true, nil
 }
 
-// invited returns the INVITE that a CANCEL is for, or nil (RFC 3261, 9.2).
-func (ts *transactions) invited(cancel *sip.Request) *transaction {
-	key, err := transactionKey(cancel)
-	if err != nil {
+// invited returns the INVITE that a CANCEL is for, nil for none and for other
+// requests (RFC 3261, 9.2).
+func (ts *transactions) invited(req *sip.Request) *transaction {
+	key, err := transactionKey(req)
+	if err != nil || !req.IsCancel() {
 		return nil
 	}
 	ts.mu.Lock()
