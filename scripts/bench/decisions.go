@@ -51,6 +51,7 @@ func decisionsWith(ctx context.Context, s settings, contacts int) (err error) {
 	}
 	cfg := whole.Default()
 	cfg.Data, cfg.Listen, cfg.NATS.Listen = folder, "127.0.0.1:0", "127.0.0.1:0"
+	whole.UseThreads()
 	var people *population
 	h, err := whole.Open(ctx, cfg, whole.Options{Log: zap.NewNop(), GateLedger: func(key func(events.Phone) events.ContactKey) (gate.Ledger, gate.Index) {
 		people = newPopulation(contacts, key, wallClock)
@@ -73,7 +74,11 @@ func decisionsWith(ctx context.Context, s settings, contacts int) (err error) {
 	if err := askInProcess(ctx, s, h); err != nil {
 		return err
 	}
-	if err := askOverNATS(ctx, s, h); err != nil {
+	endProfile, err := profile(s.profile)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(askOverNATS(ctx, s, h), endProfile()); err != nil {
 		return err
 	}
 	if err := askOverHTTP(ctx, s, h); err != nil {

@@ -62,9 +62,27 @@ func (h *House) openGate(context.Context) error {
 	if err != nil {
 		return err
 	}
-	door := gate.Door{Conn: h.conn, Issuer: h.issuer, Log: h.log}
+	conn, err := h.doorConn()
+	if err != nil {
+		return err
+	}
+	door := gate.Door{Conn: conn, Issuer: h.issuer, Log: h.log}
 	h.running = append(h.running, service{ServiceGate, h.gate.Run}, service{ServiceGate + ".receipts", h.issuer.Run}, service{ServiceGate + ".door", door.Run})
 	return nil
+}
+
+// doorConn is a connection for questions alone, so that none waits behind a
+// batch that is being stored.
+func (h *House) doorConn() (*nats.Conn, error) {
+	if h.broker == nil {
+		return h.conn, nil
+	}
+	conn, err := h.broker.Bulk()
+	if err != nil {
+		return nil, fatal(err, "nothing was started")
+	}
+	h.onClose(closeConn(conn))
+	return conn, nil
 }
 
 // gateShuffled is a ledger that is read in random order.

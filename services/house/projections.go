@@ -37,6 +37,6 @@ func (h *House) project(name string, p projection.Projection, cfg projection.Con
 		source = shuffled{source, *h.shuffle}
 	}
 	r := projection.NewRunner(source, h.view, p, cfg)
-	h.running = append(h.running, service{name, r.Run})
+	h.running = append(h.running, service{name, background(r.Run)})
 	return r
 }

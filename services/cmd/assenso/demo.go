@@ -86,6 +86,7 @@ func (a *app) demo(ctx context.Context, cfg house.Config, o demo.Options, keep b
 	if err != nil {
 		return usage(err)
 	}
+	house.UseThreads()
 	if p.house, err = house.Open(ctx, cfg, house.Options{Log: log}); err != nil {
 		return err
 	}

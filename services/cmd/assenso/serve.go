@@ -78,6 +78,7 @@ message that says what to do.`,
 			if err != nil {
 				return usage(err)
 			}
+			house.UseThreads()
 			h, err := house.Open(cmd.Context(), cfg, house.Options{Log: log})
 			if err != nil {
 				return err
