@@ -6,22 +6,29 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
 	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/schemas/packs/it"
+	"github.com/assenso/assenso/services/codec"
+	"github.com/assenso/assenso/services/inquiry"
 	"github.com/assenso/assenso/services/ledger"
 	"github.com/assenso/assenso/services/projection"
 	"github.com/assenso/assenso/services/projection/projectiontest"
 	"github.com/assenso/assenso/services/projection/violations"
+	"github.com/assenso/assenso/services/rules"
+	"github.com/assenso/assenso/services/view"
 	"github.com/assenso/assenso/services/view/sqliteview"
 )
 
 // What was recorded after R changes nothing in a report as of R: copies,
 // conflicts and corrections of what it tells included. The report from a view
-// of the whole log has the bytes of that from a view of the log up to R.
+// of the whole log has the bytes of that from a view of the log up to R, and a
+// replay under a draft of the law counts the same attempts.
 func TestReportAsOfEarlierKnowsNothingLater(t *testing.T) {
 	checks(t, 10)
-	engine, folder, runs, compared := law(t), t.TempDir(), 0, 0
+	engine, draft, folder, runs, compared, replayed := law(t), stricter(t), t.TempDir(), 0, 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		open := func(name string) *sqliteview.Store {
 			s, err := sqliteview.Open(context.Background(), filepath.Join(folder, fmt.Sprintf("%s-%d.db", name, runs)))
@@ -63,10 +70,35 @@ func TestReportAsOfEarlierKnowsNothingLater(t *testing.T) {
 				rt.Fatalf("campaign %s: only one of two reports is there", c.Campaign)
 			}
 			samePrinted(rt, got, want)
+			had, has := replay(rt, engine, draft, before, c, r, p), replay(rt, engine, draft, whole, c, r, p)
+			if diff := cmp.Diff(had, has); diff != "" {
+				rt.Fatalf("campaign %s: a replay as of then (-log up to then +whole log):\n%s", c.Campaign, diff)
+			}
+			replayed += has.Attempts
 			compared += got.Header.Attempts
 		}
 	})
-	if compared == 0 {
-		t.Error("no attempt in all histories: nothing was compared")
+	if compared == 0 || replayed == 0 {
+		t.Errorf("%d attempts in reports and %d in replays: nothing was compared", compared, replayed)
 	}
+}
+
+// replay asks what a draft would have changed as of an instant.
+func replay(t must, engine, draft *rules.Engine, store view.Reader, c view.CampaignRef, r events.Instant, p view.Positions) inquiry.WhatIf {
+	t.Helper()
+	out, err := inquiry.Replay(context.Background(), store, codec.Decode, engine, draft, inquiry.WhatIfQuestion{Campaign: c, AsOf: r, Positions: p, Limit: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// stricter is a draft of the law that allows fewer attempts to one number.
+func stricter(t testing.TB) *rules.Engine {
+	t.Helper()
+	packs, err := rules.LoadDraft(it.Files, rules.Draft{Name: "draft.yaml", Text: []byte("parameters:\n  pressure.warn: [{value: 1, source: test, tag: policy}]\n")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rules.NewEngine(packs)
 }

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -96,7 +95,8 @@ func missingLink(c *call) string {
 func (p *contracts) finish(b *builder, found *Findings) Contracts {
 	out := Contracts{Weeks: []ContractWeek{}, Contracts: []Contract{}, Withhold: []string{}}
 	slices.SortFunc(p.found, func(a, b sold) int { return compareFacts(a.fact, b.fact) })
-	weeks := map[string]*ContractWeek{}
+	weeks, broken := map[string]*ContractWeek{}, found.byContract()
+	paid, withheld := b.commissions()
 	for _, s := range p.found {
 		f := s.fact
 		d := f.Data.(*events.ContractConcluded)
@@ -104,12 +104,8 @@ func (p *contracts) finish(b *builder, found *Findings) Contracts {
 		if len(b.opened) == 0 && c.Missing != "operator" {
 			c.Missing = "campaign"
 		}
-		for i := range found.Objects {
-			if o := &found.Objects[i]; o.Object == d.Contract && !slices.Contains(c.Broken, o.Rule) {
-				c.Broken = append(c.Broken, o.Rule)
-			}
-		}
-		c.Paid, c.Withheld = b.commissions(d.Contract)
+		c.Broken = broken[d.Contract]
+		c.Paid, c.Withheld = paid[d.Contract], withheld[d.Contract]
 		unlawful := slices.Contains(c.Broken, "IT-CDC-10") || slices.Contains(c.Broken, "IT-ENE-02")
 		if unlawful && len(c.Withheld) == 0 {
 			out.Withhold = append(out.Withhold, d.Contract)
@@ -139,19 +135,39 @@ func countWeek(weeks map[string]*ContractWeek, t events.Instant, channel events.
 	}
 }
 
-// commissions lists the processors paid, and not paid, for a contract.
-func (b *builder) commissions(contract string) (paid, withheld []string) {
-	for _, f := range b.of(events.TypeCommissionPaid) {
-		if d := f.Data.(*events.CommissionPaid); d.Contract == contract {
-			paid = append(paid, d.Processor)
+// contractRules have a contract id as their object.
+var contractRules = map[string]bool{"IT-CDC-10": true, "IT-ENE-02": true, "IT-ENE-03": true}
+
+// byContract lists the rules found on each contract, each once, sorted.
+func (f *Findings) byContract() map[string][]string {
+	out := map[string][]string{}
+	for i := range f.Objects { // sorted by rule
+		o := &f.Objects[i]
+		if !contractRules[o.Rule] {
+			continue
 		}
+		if have := out[o.Object]; len(have) == 0 || have[len(have)-1] != o.Rule {
+			out[o.Object] = append(have, o.Rule)
+		}
+	}
+	return out
+}
+
+// commissions lists the processors paid, and not paid, by contract.
+func (b *builder) commissions() (paid, withheld map[string][]string) {
+	paid, withheld = map[string][]string{}, map[string][]string{}
+	for _, f := range b.of(events.TypeCommissionPaid) {
+		d := f.Data.(*events.CommissionPaid)
+		paid[d.Contract] = append(paid[d.Contract], d.Processor)
 	}
 	for _, f := range b.of(events.TypeCommissionWithheld) {
-		if d := f.Data.(*events.CommissionWithheld); d.Contract == contract {
-			withheld = append(withheld, d.Processor)
+		d := f.Data.(*events.CommissionWithheld)
+		withheld[d.Contract] = append(withheld[d.Contract], d.Processor)
+	}
+	for _, all := range []map[string][]string{paid, withheld} {
+		for _, processors := range all {
+			slices.Sort(processors)
 		}
 	}
-	slices.SortFunc(paid, cmp.Compare[string])
-	slices.SortFunc(withheld, cmp.Compare[string])
 	return paid, withheld
 }

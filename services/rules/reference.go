@@ -144,6 +144,15 @@ func (r *Reference) Dispute(f *contact.Fact) {
 	r.Add(f)
 }
 
+// OfType returns the facts of a type that count at the cut, earliest (time, id)
+// first: of the types that the object rules start from (campaign.opened and
+// .closed, list.acquired, .activated and .transferred, processor.appointed,
+// commission.paid, rights.*).
+func (r *Reference) OfType(t events.Type, cut contact.Cut) []*contact.Fact {
+	g := glance{ref: r, cut: cut}
+	return g.look(nil, refKey{refByType, string(t), ""})
+}
+
 // reindex puts s under the keys of every form that any cut may show.
 func (r *Reference) reindex(s *contact.Slot) {
 	for _, f := range s.Forms() {
