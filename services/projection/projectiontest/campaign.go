@@ -10,21 +10,32 @@ import (
 	"github.com/assenso/assenso/events"
 )
 
-// Campaign is one campaign of a month, K-A of A, with the given number of
-// attempts: contacts on a bought list, consulted in the register, most with
-// consent, called one to four times, some of whom object, buy or revoke. Most
-// calls keep the hours and were asked of the gate; a few in a hundred break
-// something.
-func Campaign(seed uint64, attempts int) *Log {
-	const controller, campaign = "A", "K-A"
-	rnd := rand.New(rand.NewPCG(seed, 3))
+// Campaigns are campaigns of a month side by side, K-A of A, K-B of B and so on,
+// with the given numbers of attempts: contacts on a bought list, other ones in
+// each campaign, consulted in the register, most with consent, called one to
+// four times, some of whom object, buy or revoke. Most calls keep the hours and
+// were asked of the gate; a few in a hundred break something.
+func Campaigns(seed uint64, attempts ...int) *Log {
 	b := newBuilder(dayStart - 2*day)
-	b.reference(controller, campaign, []string{"L-" + controller}, dayStart-2*day)
+	first := 0
+	for i, n := range attempts {
+		controller := string(rune('A' + i))
+		first += b.campaign(rand.New(rand.NewPCG(seed, 3+uint64(i))), controller, "K-"+controller, first, n)
+	}
+	b.sort()
+	return b.log
+}
+
+// campaign puts one campaign over the contacts from first on, and returns how
+// many they are.
+func (b *builder) campaign(rnd *rand.Rand, controller, campaign string, first, attempts int) (contacts int) {
+	b.at(dayStart-2*day).reference(controller, campaign, []string{"L-" + controller}, dayStart-2*day)
 	for i := range 40 {
-		b.put(envelope(fmt.Sprintf("cert-%d", i), "crm."+controller, "agent.certified", controller, "", dayStart-2*day,
+		b.put(envelope(fmt.Sprintf("cert-%s-%d", controller, i), "crm."+controller, "agent.certified", controller, "", dayStart-2*day,
 			map[string]any{"agent": fmt.Sprintf("agent-%d", i), "from": "2026-01-01"}), events.ContactKey{})
 	}
-	for n, i := 0, 0; n < attempts; i++ {
+	for n := 0; n < attempts; contacts++ {
+		i := first + contacts
 		k := key(i)
 		id := func(what string) string { return fmt.Sprintf("%s-%07d", what, i) }
 		at := dayStart - day + events.Instant(rnd.IntN(3600))*second
@@ -46,8 +57,7 @@ func Campaign(seed uint64, attempts int) *Log {
 		n += calls
 		b.after(rnd, i, controller, at+6*minute, k)
 	}
-	b.sort()
-	return b.log
+	return contacts
 }
 
 // sort puts every stream into the order of its stamps.
