@@ -114,13 +114,12 @@ func (r *Reference) AddCall(f *contact.Fact) {
 	if !ok {
 		return
 	}
-	hash := f.Identity().Hash()
-	if r.contested[hash] || len(r.corrections[f.Identity()]) > 0 {
+	c := startOf(f, d)
+	if r.contested[c.Call] || len(r.corrections[f.Identity()]) > 0 {
 		r.Dispute(f)
 		return
 	}
 	key := campaignKey{f.Controller, f.Campaign}
-	c := Start{Call: hash, Dialled: d.DialledAt, Time: f.Time, Received: f.Received, Recorded: f.Recorded}
 	if have := r.starts[key]; !have.Covers(c) {
 		r.starts[key] = have.Join(Starts{c})
 	}
