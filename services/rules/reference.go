@@ -143,6 +143,18 @@ func (r *Reference) Dispute(f *contact.Fact) {
 	r.Add(f)
 }
 
+// DisputedCalls returns the calls held in full (Dispute) that count at the cut,
+// in no particular order.
+func (r *Reference) DisputedCalls(cut contact.Cut) []*contact.Fact {
+	var out []*contact.Fact
+	for _, s := range r.slots {
+		from := len(out)
+		out = s.Resolve(out, cut, nil)
+		out = append(out[:from], slices.DeleteFunc(out[from:], func(f *contact.Fact) bool { return f.Type != events.TypeCallConcluded })...)
+	}
+	return out
+}
+
 // OfType returns the facts of a type that count at the cut, earliest (time, id)
 // first: of the types that the object rules start from (campaign.opened and
 // .closed, list.acquired, .activated and .transferred, processor.appointed,
