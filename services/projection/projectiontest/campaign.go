@@ -3,6 +3,7 @@ package projectiontest
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -35,10 +36,10 @@ func (b *builder) campaign(rnd *rand.Rand, controller, campaign string, first, a
 			map[string]any{"agent": fmt.Sprintf("agent-%d", i), "from": "2026-01-01"}), events.ContactKey{})
 	}
 	for n := 0; n < attempts; contacts++ {
-		i := first + contacts
-		k := key(i)
+		i, turn := first+contacts, float64(n)/float64(attempts)
+		k := orderedKey(i)
 		id := func(what string) string { return fmt.Sprintf("%s-%07d", what, i) }
-		at := dayStart - day + events.Instant(rnd.IntN(3600))*second
+		at := dayStart - day + events.Instant(turn*3600)*second
 		b.at(at).put(envelope(id("row"), "crm."+controller, "list.contact_added", controller, "", at, map[string]any{"line": "mobile", "list": "L-" + controller,
 			"vendor": "V1", "source": "web form of a price comparison", "collector": "C1", "acquired_on": "2026-01-15", "holder": "natural"}), k)
 		answer := "clear"
@@ -52,12 +53,20 @@ func (b *builder) campaign(rnd *rand.Rand, controller, campaign string, first, a
 		}
 		calls := min(1+rnd.IntN(4), attempts-n)
 		for c := range calls {
-			at = b.attempt(rnd, fmt.Sprintf("%07d-%d", i, c), controller, campaign, c, k)
+			at = b.attempt(rnd, fmt.Sprintf("%07d-%d", i, c), controller, campaign, c, turn, k)
 		}
 		n += calls
 		b.after(rnd, i, controller, at+6*minute, k)
 	}
 	return contacts
+}
+
+// orderedKey is a contact key that lies, within those of one first byte, in the
+// order of i; the first byte, which decides the partition, is any.
+func orderedKey(i int) events.ContactKey {
+	k := key(i)
+	binary.BigEndian.PutUint64(k[1:], uint64(i))
+	return k
 }
 
 // sort puts every stream into the order of its stamps.
@@ -86,10 +95,11 @@ func (b *builder) sort() {
 
 // attempt is the n-th call to a contact and, for all but a few, the gate's
 // answer before it, on a working day between 10:00 and 18:00 in Rome, but for a
-// few. It returns when it was dialled.
-func (b *builder) attempt(rnd *rand.Rand, id, controller, campaign string, n int, k events.ContactKey) events.Instant {
+// few: earlier or later in the day as the turn, from 0 to 1, wants it. It
+// returns when it was dialled.
+func (b *builder) attempt(rnd *rand.Rand, id, controller, campaign string, n int, turn float64, k events.ContactKey) events.Instant {
 	workdays := []events.Instant{0, 1, 4, 5, 6, 7, 8, 11} // from Thursday
-	at := dayStart + workdays[n*2+rnd.IntN(2)]*day + 2*60*minute + events.Instant(rnd.IntN(8*3600))*second
+	at := dayStart + workdays[n*2+rnd.IntN(2)]*day + 2*60*minute + events.Instant(turn*8*3600)*second + events.Instant(rnd.IntN(120))*second
 	if rnd.IntN(50) == 0 {
 		at += 5 * 60 * minute
 	}
