@@ -107,6 +107,10 @@ func (t *table) page(l labels) pageTable {
 			switch {
 			case cell == "":
 				cells[i] = "–"
+			case t.evidence != nil && i == len(row)-1:
+				cells[i] = l.details(t.evidence(n))
+			case t.clauses > 0 && i == t.clauses:
+				cells[i] = l.clause(cell)
 			case t.seconds[i]:
 				cells[i] = l.span(cell)
 			case t.words != nil && t.words(n, i):

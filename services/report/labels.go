@@ -23,7 +23,7 @@ func (l labels) all(keys []string) []string {
 
 // languages of the page: BCP 47 → words. English keys that read as they stand
 // are left out.
-var languages = map[string]labels{"en": merged(english, englishTerms), "it": merged(italian, italianTerms)}
+var languages = map[string]labels{"en": merged(english, englishTerms, englishEvidence), "it": merged(italian, italianTerms, italianEvidence)}
 
 var english = labels{
 	"report": "Campaign report", "nothing": "Nothing to report.", "more": "Only the first rows are shown; the JSON and CSV forms hold all of them.",
@@ -71,6 +71,6 @@ var italian = labels{
 	"rules_without_a_hit": "regole applicate senza riscontri", "rules_not_evaluated": "regole non valutate", "seconds": "secondi", "percent": "percentuale delle risposte", "title": "regola in parole", "page": "pagina", "of_pages": "di",
 	"chart_basis": "Tentativi per base provata", "chart_lag": "Dalla notizia di un'opposizione alla registrazione e alla conferma", "chart_silent": "Chiamate mute rispetto al limite, in percentuale delle risposte",
 	"chart_pressure": "Numeri per massimo di tentativi in 30 giorni", "chart_rules": "Riscontri per regola", "chart_days": "Riscontri per giorno (gli ultimi 31 con riscontri)",
-	"note_kinds": "CONFIRMED: violazione accertata sugli atti del registro. POTENTIAL: possibile; un fatto è contestato, corretto in seguito o incerto. HINDSIGHT: nessuno poteva saperlo allora; non è una violazione. BEST_PRACTICE: regola di un codice cui il titolare non aderisce.",
+	"note_kinds": "Accertata (CONFIRMED): violazione sugli atti del registro. Potenziale (POTENTIAL): possibile; un fatto è contestato, corretto in seguito o incerto. Col senno di poi (HINDSIGHT): nessuno poteva saperlo allora; non è una violazione. Buona prassi (BEST_PRACTICE): regola di un codice cui il titolare non aderisce.",
 	"note_root":  "Radice e prove di inclusione: non ancora; nessun notaio firma questo registro.",
 }

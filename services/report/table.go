@@ -22,6 +22,11 @@ type table struct {
 	// translate; seconds the columns in seconds, which pages write as spans.
 	words   func(row, column int) bool
 	seconds map[int]bool
+	// evidence gives the details of a row's last column, which pages write out;
+	// clauses is the column with sources of rules, which pages translate. 0 and
+	// nil: there is none.
+	evidence func(row int) []rules.Detail
+	clauses  int
 }
 
 func num(i int) string { return strconv.Itoa(i) }
@@ -290,7 +295,7 @@ func findingRow(f *rules.Finding) []string {
 
 func (r *Report) findingTables() []table {
 	f := &r.Findings
-	totals := table{name: "totals", part: 9, columns: []string{"rule", "title", "severity", "confirmed", "potential", "hindsight", "best_practice", "clause"}, numeric: map[int]bool{3: true, 4: true, 5: true, 6: true}, words: words(1, 2)}
+	totals := table{name: "totals", part: 9, columns: []string{"rule", "title", "severity", "confirmed", "potential", "hindsight", "best_practice", "clause"}, numeric: map[int]bool{3: true, 4: true, 5: true, 6: true}, words: words(1, 2), clauses: 7}
 	for _, t := range f.Totals {
 		totals.rows = append(totals.rows, []string{t.Rule, r.titles[t.Rule].EN, string(t.Severity), num(t.Confirmed), num(t.Potential), num(t.Hindsight), num(t.BestPractice), t.Clause})
 	}
@@ -298,17 +303,19 @@ func (r *Report) findingTables() []table {
 	for _, d := range f.ByDay {
 		days.rows = append(days.rows, []string{d.Day.String(), d.Rule, num(d.Confirmed), num(d.Potential)})
 	}
-	objects := table{name: "object_findings", part: 9, columns: findingColumns, words: words(2)}
-	for i := range f.Objects {
-		objects.rows = append(objects.rows, findingRow(&f.Objects[i]))
-	}
+	objects := findingTable("object_findings", 9, len(f.Objects), func(i int) *rules.Finding { return &f.Objects[i] })
 	return []table{totals, days, found("findings", f.Attempts), objects, found("annex_hindsight", f.Hindsight), found("annex_best_practice", f.BestPractice)}
 }
 
 func found(name string, list []Found) table {
-	t := table{name: name, part: 9, columns: findingColumns, words: words(2)}
-	for i := range list {
-		t.rows = append(t.rows, findingRow(&list[i].Finding))
+	return findingTable(name, 9, len(list), func(i int) *rules.Finding { return &list[i].Finding })
+}
+
+// findingTable shows n findings.
+func findingTable(name string, part, n int, at func(i int) *rules.Finding) table {
+	t := table{name: name, part: part, columns: findingColumns, words: words(1, 2), clauses: 7, evidence: func(row int) []rules.Detail { return at(row).Evidence.Details }}
+	for i := range n {
+		t.rows = append(t.rows, findingRow(at(i)))
 	}
 	return t
 }
@@ -322,10 +329,7 @@ func (r *Report) gapTables() []table {
 	for _, s := range r.Gaps.Sources {
 		missing.rows = append(missing.rows, []string{s})
 	}
-	conflicts := table{name: "conflicts", part: 10, columns: findingColumns, words: words(2)}
-	for i := range r.Gaps.Conflicts {
-		conflicts.rows = append(conflicts.rows, findingRow(&r.Gaps.Conflicts[i]))
-	}
+	conflicts := findingTable("conflicts", 10, len(r.Gaps.Conflicts), func(i int) *rules.Finding { return &r.Gaps.Conflicts[i] })
 	fixes := table{name: "corrections", part: 10, columns: []string{"event", "target", "action", "reason", "recorded_at"}, words: words(2)}
 	for _, c := range r.Gaps.Corrections {
 		fixes.rows = append(fixes.rows, []string{eventName(c.Event), eventName(c.Target), string(c.Action), c.Reason, c.RecordedAt.String()})
