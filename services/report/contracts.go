@@ -1,12 +1,12 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/assenso/assenso/events"
-	"github.com/assenso/assenso/services/contact"
 	"github.com/assenso/assenso/services/rules"
 )
 
@@ -48,13 +48,7 @@ type Contract struct {
 type contracts struct {
 	controller string
 	calls      map[string]*call // of the person at hand, by attempt id
-	found      []sold
-}
-
-// sold is a contract and the first missing link behind it.
-type sold struct {
-	fact    *contact.Fact
-	missing string
+	found      []Contract
 }
 
 func (p *contracts) begin(controller string) {
@@ -70,7 +64,8 @@ func (p *contracts) person(who *person) {
 			continue
 		}
 		if c := p.calls[d.Origin]; c != nil {
-			p.found = append(p.found, sold{f, missingLink(c)})
+			p.found = append(p.found, Contract{Contract: d.Contract, Event: f.Identity(), Contact: f.Subject, At: f.Time, Channel: d.Channel, Origin: d.Origin,
+				BroughtBy: d.BroughtBy, Missing: missingLink(c)})
 		}
 	}
 	clear(p.calls)
@@ -94,23 +89,20 @@ func missingLink(c *call) string {
 
 func (p *contracts) finish(b *builder, found *Findings) Contracts {
 	out := Contracts{Weeks: []ContractWeek{}, Contracts: []Contract{}, Withhold: []string{}}
-	slices.SortFunc(p.found, func(a, b sold) int { return compareFacts(a.fact, b.fact) })
+	slices.SortFunc(p.found, compareContracts)
 	weeks, broken := map[string]*ContractWeek{}, found.byContract()
 	paid, withheld := b.commissions()
-	for _, s := range p.found {
-		f := s.fact
-		d := f.Data.(*events.ContractConcluded)
-		c := Contract{Contract: d.Contract, Event: f.Identity(), Contact: f.Subject, At: f.Time, Channel: d.Channel, Origin: d.Origin, BroughtBy: d.BroughtBy, Missing: s.missing}
+	for _, c := range p.found {
 		if len(b.opened) == 0 && c.Missing != "operator" {
 			c.Missing = "campaign"
 		}
-		c.Broken = broken[d.Contract]
-		c.Paid, c.Withheld = paid[d.Contract], withheld[d.Contract]
+		c.Broken = broken[c.Contract]
+		c.Paid, c.Withheld = paid[c.Contract], withheld[c.Contract]
 		unlawful := slices.Contains(c.Broken, "IT-CDC-10") || slices.Contains(c.Broken, "IT-ENE-02")
 		if unlawful && len(c.Withheld) == 0 {
-			out.Withhold = append(out.Withhold, d.Contract)
+			out.Withhold = append(out.Withhold, c.Contract)
 		}
-		countWeek(weeks, f.Time, d.Channel, unlawful)
+		countWeek(weeks, c.At, c.Channel, unlawful)
 		out.Contracts = append(out.Contracts, c)
 	}
 	for _, k := range slices.Sorted(maps.Keys(weeks)) {
@@ -118,6 +110,10 @@ func (p *contracts) finish(b *builder, found *Findings) Contracts {
 	}
 	slices.Sort(out.Withhold)
 	return out
+}
+
+func compareContracts(a, b Contract) int {
+	return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Event.Source, b.Event.Source), cmp.Compare(a.Event.ID, b.Event.ID), slices.Compare(a.Contact[:], b.Contact[:]))
 }
 
 func countWeek(weeks map[string]*ContractWeek, t events.Instant, channel events.ContractChannel, unlawful bool) {
