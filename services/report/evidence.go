@@ -102,7 +102,7 @@ func (l labels) grantEvidence(value string) string {
 // clause writes where a rule comes from. What the law itself is called stays.
 func (l labels) clause(text string) string {
 	for _, w := range clauseWords {
-		if in, ok := l[w]; ok {
+		if in, ok := l["clause_"+w]; ok {
 			text = strings.ReplaceAll(text, w, in)
 		}
 	}

@@ -275,7 +275,7 @@ func (b *builder) collect(p *person) {
 	b.oppositions.person(p)
 	b.pressure.person(b.question.Campaign.Controller, p)
 	b.contracts.person(p)
-	b.rows.person(p)
+	b.rows.person(b.question.Campaign.Controller, p)
 	b.publishers(p.facts)
 }
 

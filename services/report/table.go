@@ -22,11 +22,11 @@ type table struct {
 	// translate; seconds the columns in seconds, which pages write as spans.
 	words   func(row, column int) bool
 	seconds map[int]bool
-	// evidence gives the details of a row's last column, which pages write out;
-	// clauses is the column with sources of rules, which pages translate. 0 and
-	// nil: there is none.
-	evidence func(row int) []rules.Detail
-	clauses  int
+	// clauses is the column with sources of rules, which pages translate; 0 =
+	// none.
+	clauses int
+	// onPage, where set, gives what pages show instead of the rows.
+	onPage func(l labels) pageForm
 }
 
 func num(i int) string { return strconv.Itoa(i) }
@@ -66,7 +66,7 @@ func (r *Report) headerTables() []table {
 	h := &r.Header
 	about := [][]string{
 		{"controller", h.Controller}, {"campaign", h.Campaign}, {"purpose", string(h.Purpose)}, {"channels", join(h.Channels)},
-		{"sector", string(h.Sector)}, {"product", h.Product}, {"product_owner", h.ProductOwner}, {"lists", strings.Join(h.ListIDs, ", ")},
+		{"sector", string(h.Sector)}, {"product", h.Product}, {"product_owner", orWord(h.ProductOwner, h.Controller)}, {"lists", strings.Join(h.ListIDs, ", ")},
 		{"opened_at", wall(h.OpenedAt)}, {"closed_at", wall(h.ClosedAt)}, {"attempts", num(h.Attempts)}, {"contacts", num(h.Contacts)},
 		{"first_attempt", wall(h.First)}, {"last_attempt", wall(h.Last)}, {"certified_agents", permille(h.CertifiedPerMille)},
 		{"as_of", h.AsOf.String()}, {"positions", positions(h)}, {"packs", strings.Join(h.Packs, ", ")},
@@ -122,7 +122,24 @@ func (r *Report) registerTables() []table {
 	}
 	g := &r.Register
 	sum := counts("opposed_numbers", 2, "basis", append([]Count{{"attempts", g.Attempts}, {"to_opposed_numbers", g.Opposed}, {"status_unknown", g.Unknown}}, prefixed("basis_", g.OpposedByBasis)...))
-	return []table{t, sum}
+	sum.columns, sum.numeric = append(sum.columns, "share"), map[int]bool{1: true, 2: true}
+	for i, row := range sum.rows {
+		n := g.Attempts
+		switch {
+		case i == 1:
+			n = g.Opposed
+		case i == 2:
+			n = g.Unknown
+		case i > 2:
+			n = g.OpposedByBasis[i-3].Count
+		}
+		sum.rows[i] = append(row, permille(perMille(n, g.Attempts)))
+	}
+	reached := table{name: "list_coverage", part: 2, columns: []string{"list", "called_contacts", "answered_contacts", "share"}, numeric: map[int]bool{1: true, 2: true, 3: true}}
+	for _, c := range g.Coverage {
+		reached.rows = append(reached.rows, []string{c.List, num(c.Called), num(c.Answered), permille(c.AnsweredPerMille)})
+	}
+	return []table{t, reached, sum}
 }
 
 func prefixed(p string, list []Count) []Count {
@@ -264,10 +281,11 @@ func (r *Report) contractTables() []table {
 	for _, w := range r.Contracts.Weeks {
 		weeks.rows = append(weeks.rows, []string{w.Week, string(w.Channel), num(w.Lawful), num(w.Without)})
 	}
-	t := table{name: "contracts", part: 8, columns: []string{"contract", "contact", "at", "channel", "origin", "brought_by", "missing_link", "rules", "paid", "commissions_withheld"}, words: words(3, 6)}
+	t := table{name: "contracts", part: 8, columns: []string{"contract", "contact", "at", "channel", "origin", "brought_by", "missing_link", "rules", "paid", "commissions_withheld"}}
 	for _, c := range r.Contracts.Contracts {
 		t.rows = append(t.rows, []string{c.Contract, c.Contact.String(), wall(c.At), string(c.Channel), c.Origin, c.BroughtBy, c.Missing, strings.Join(c.Broken, ", "), strings.Join(c.Paid, ", "), strings.Join(c.Withheld, ", ")})
 	}
+	t.onPage = r.Contracts.onPage(table{columns: t.columns, rows: t.rows})
 	hold := table{name: "commissions_to_withhold", part: 8, columns: []string{"contract"}}
 	for _, c := range r.Contracts.Withhold {
 		hold.rows = append(hold.rows, []string{c})
@@ -313,7 +331,7 @@ func found(name string, list []Found) table {
 
 // findingTable shows n findings.
 func findingTable(name string, part, n int, at func(i int) *rules.Finding) table {
-	t := table{name: name, part: part, columns: findingColumns, words: words(1, 2), clauses: 7, evidence: func(row int) []rules.Detail { return at(row).Evidence.Details }}
+	t := table{name: name, part: part, columns: findingColumns, onPage: findingsOnPage(n, at)}
 	for i := range n {
 		t.rows = append(t.rows, findingRow(at(i)))
 	}

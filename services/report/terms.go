@@ -57,7 +57,15 @@ func (l labels) span(cell string) string {
 		return cell
 	}
 	unit, size := spanUnit(math.Abs(s))
-	return strconv.FormatFloat(math.Round(s/size*10)/10, 'f', -1, 64) + " " + l.of(unit)
+	return l.decimal(strconv.FormatFloat(math.Round(s/size*10)/10, 'f', -1, 64)) + " " + l.of(unit)
+}
+
+// decimal writes a number with the decimal mark of the language.
+func (l labels) decimal(number string) string {
+	if mark, ok := l["decimal_mark"]; ok {
+		return strings.Replace(number, ".", mark, 1)
+	}
+	return number
 }
 
 // spanUnit picks the unit in which so many seconds are read well.
@@ -73,21 +81,25 @@ func spanUnit(s float64) (key string, size float64) {
 	return "days", 86400
 }
 
-// valueText writes a value of a chart: whole numbers as such, others with one
+// value writes a value of a chart: whole numbers as such, others with one
 // digit.
-func valueText(f float64) string {
+func (l labels) value(f float64) string {
 	if f == math.Trunc(f) {
 		return fmt.Sprintf("%.0f", f)
 	}
-	return fmt.Sprintf("%.1f", f)
+	return l.decimal(fmt.Sprintf("%.1f", f))
 }
 
-var englishTerms = labels{"answer_clear": "clear", "answer_opposed": "opposed", "answer_selective": "selective", "answer_invalid": "invalid", "grant_void": "void", "true": "yes", "false": "no",
+var englishTerms = labels{"attempt_or_object_contact": "attempt or object, contact",
+	"contracts_note": "Shown are contracts that lack a link of the chain or broke a rule; the JSON and CSV forms hold all of them.",
+	"answer_clear":   "clear", "answer_opposed": "opposed", "answer_selective": "selective", "answer_invalid": "invalid", "grant_void": "void", "true": "yes", "false": "no",
 	"acknowledgement_of": "acknowledgement of the script by", "1096-": "1096 and more", "31-": "31 and more", "hours_unit": "hours", "sms": "SMS", "sale": "sale", "in_call": "during a call"}
 
 // italianTerms are the closed sets of the contract in Italian.
 var italianTerms = labels{
-	"1096-": "1096 e oltre", "31-": "31 e oltre", "hours_unit": "ore", "minutes": "minuti", "yes": "sì", "no": "no", "none": "nessuna",
+	"decimal_mark": ",", "list_coverage": "copertura delle liste", "answered_contacts": "contatti con risposta", "share": "quota", "attempt_or_object_contact": "tentativo o oggetto, contatto", "measure": "misura",
+	"contracts_note": "Sono mostrati i contratti senza un anello della catena o con una regola violata; le forme JSON e CSV li contengono tutti.",
+	"1096-":          "1096 e oltre", "31-": "31 e oltre", "hours_unit": "ore", "minutes": "minuti", "yes": "sì", "no": "no", "none": "nessuna",
 	"marketing": "marketing", "market_research": "ricerche di mercato", "profiling": "profilazione", "third_party_disclosure": "comunicazione a terzi", "service": "servizio",
 	"operator_call": "chiamata con operatore", "automated_call": "chiamata automatizzata", "sms": "SMS", "messaging": "messaggistica", "email": "posta elettronica", "paper_mail": "posta cartacea",
 	"no_answer": "nessuna risposta", "busy": "occupato", "failed": "non riuscita", "voicemail": "segreteria", "refused_contact": "contatto rifiutato", "asked_removal": "richiesta di cancellazione",
@@ -111,8 +123,8 @@ var italianTerms = labels{
 	"ux": "percorso di raccolta", "revocability": "revocabilità", "traceability": "tracciabilità", "refused_at": "ora del rifiuto", "inserted_at": "ora dell'iscrizione",
 	"entry_source": "fonte dell'iscrizione", "recorded_by": "chi ha registrato",
 	"CONFIRMED": "accertata", "POTENTIAL": "potenziale", "HINDSIGHT": "col senno di poi", "BEST_PRACTICE": "buona prassi",
-	"Code of conduct, hours of contact": "Codice di condotta, fasce orarie di contatto", "Code of conduct": "Codice di condotta", "Energy decree 2026": "Decreto energia 2026",
-	"decision": "provvedimento", "arts ": "artt. ", "policy": "scelta di prodotto", "RPO FAQ": "FAQ del RPO",
+	"clause_Code of conduct, hours of contact": "Codice di condotta, fasce orarie di contatto", "clause_Code of conduct": "Codice di condotta", "clause_Energy decree 2026": "Decreto energia 2026",
+	"clause_decision": "provvedimento", "clause_arts ": "artt. ", "clause_policy": "scelta di prodotto", "clause_RPO FAQ": "FAQ del RPO", "decision": "decisione",
 	"random or sequential dialling needs the numbers, which are not in the log": "la composizione casuale o sequenziale richiede i numeri, che non stanno nel registro",
 	"inclusion and chain proofs are checked by the notary and by verification":  "le prove di inclusione e di catena sono verificate dal notaio e dalla verifica",
 }
