@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/metrics"
 	"runtime/pprof"
 	"sync"
 	"syscall"
@@ -29,56 +30,54 @@ import (
 
 func init() { register("report", benchReport) }
 
-// benchReport evaluates the attempts of one campaign, first the evaluation
-// alone, then the whole report from the view: two campaigns, the second with a
-// quarter of the attempts of the first, so that the growth of time and memory
-// can be seen.
+// benchReport evaluates the attempts of a campaign, first the evaluation alone,
+// then the whole report from the view, of two campaigns of one log, the second
+// with a quarter of the attempts of the first, so that the growth of time and
+// memory can be seen.
 func benchReport(ctx context.Context, s settings) error {
 	packs, err := rules.LoadPacks(it.Files)
 	if err != nil {
 		return err
 	}
-	engine := rules.NewEngine(packs)
-	for i, n := range []int{max(s.attempts/4, 1), s.attempts} {
-		c, err := openCampaign(ctx, filepath.Join(s.dir, fmt.Sprintf("campaign-%d.db", i)), engine, n)
-		if err != nil {
-			return err
-		}
-		if i == 0 {
-			err = c.assess(ctx, s)
-		}
+	c, err := openStock(ctx, s, rules.NewEngine(packs))
+	if err != nil {
+		return err
+	}
+	campaigns := []view.CampaignRef{{Controller: "B", Campaign: "K-B"}, {Controller: "A", Campaign: "K-A"}}
+	err = c.assess(ctx, s, campaigns[0])
+	for _, k := range campaigns {
 		if err == nil {
-			err = c.report(ctx, s)
-		}
-		if err = errors.Join(err, c.store.Close()); err != nil {
-			return err
+			err = c.report(ctx, s, k)
 		}
 	}
-	return nil
+	return errors.Join(err, c.store.Close())
 }
 
-// stock is a view that holds one campaign.
+// stock is a view that holds two campaigns.
 type stock struct {
 	store     *sqliteview.Store
 	engine    *rules.Engine
-	campaign  view.CampaignRef
 	events    int
 	asOf      events.Instant
 	positions view.Positions
 }
 
-func openCampaign(ctx context.Context, path string, engine *rules.Engine, attempts int) (*stock, error) {
-	store, err := sqliteview.Open(ctx, path)
+func openStock(ctx context.Context, s settings, engine *rules.Engine) (*stock, error) {
+	store, err := sqliteview.Open(ctx, filepath.Join(s.dir, "campaigns.db"))
 	if err != nil {
 		return nil, err
 	}
-	c := &stock{store: store, engine: engine, campaign: view.CampaignRef{Controller: "A", Campaign: "K-A"}}
-	log := projectiontest.Campaign(1, attempts)
+	c := &stock{store: store, engine: engine}
+	begun := time.Now()
+	log := projectiontest.Campaigns(1, s.attempts, max(s.attempts/4, 1))
 	c.events, c.positions = log.Len(), log.End()
+	s.figure(fmt.Sprintf("set-up: a log of %d events", c.events), time.Since(begun).Seconds(), "s")
 	for _, p := range []projection.Projection{consentstate.New(nil), violations.New(engine)} {
+		begun = time.Now()
 		if err := fill(ctx, log, store, p); err != nil {
 			return nil, errors.Join(err, store.Close())
 		}
+		s.figure("set-up: "+p.Projection().Name, time.Since(begun).Seconds(), "s")
 	}
 	progress, err := store.Progress(ctx, violations.Name)
 	if err != nil {
@@ -106,20 +105,30 @@ func fill(ctx context.Context, log *projectiontest.Log, store view.Store, p proj
 	return err
 }
 
-// source is where reports of the stock come from; it notes what the parts took.
-func (c *stock) source(objects, reference *time.Duration) report.Source {
+// stopwatch notes what the parts of one report took.
+type stopwatch struct {
+	*inquiry.Judged
+	reference, objects time.Duration
+}
+
+// Objects implements report.Campaign.
+func (w *stopwatch) Objects(ctx context.Context, r events.Instant) ([]rules.Finding, error) {
+	begun := time.Now()
+	defer func() { w.objects = time.Since(begun) }()
+	return w.Judged.Objects(ctx, r)
+}
+
+// source is where reports of the stock come from.
+func (c *stock) source(watch *stopwatch) report.Source {
 	packs := c.engine.Packs()
 	return report.Source{
 		View: c.store, Decode: codec.Decode, Engine: c.engine, Packs: packs, Rules: packs.Rules(), Workers: runtime.GOMAXPROCS(0), Program: "bench",
-		Objects: func(ctx context.Context, asOf view.Positions, r events.Instant) ([]rules.Finding, error) {
+		Open: func(ctx context.Context, k view.CampaignRef, asOf view.Positions) (report.Campaign, error) {
 			begun := time.Now()
-			defer func() { *objects = time.Since(begun) }()
-			return inquiry.ObjectsBarLate(ctx, c.store, codec.Decode, c.engine, asOf, r)
-		},
-		Reference: func(ctx context.Context, k view.CampaignRef, asOf view.Positions) (*rules.Reference, error) {
-			begun := time.Now()
-			defer func() { *reference = time.Since(begun) }()
-			return inquiry.Reference(ctx, c.store, codec.Decode, k, asOf)
+			defer func() { watch.reference = time.Since(begun) }()
+			opened, err := inquiry.OpenCampaign(ctx, c.store, codec.Decode, k, asOf)
+			watch.Judged = &inquiry.Judged{Campaign: opened, Engine: c.engine}
+			return watch, err
 		},
 	}
 }
@@ -129,7 +138,7 @@ var errEnough = errors.New("enough")
 
 // assess measures Engine.Assess alone, on one goroutine, over decoded histories
 // of up to 20,000 contacts, for as long as one figure may take.
-func (c *stock) assess(ctx context.Context, s settings) error {
+func (c *stock) assess(ctx context.Context, s settings, k view.CampaignRef) error {
 	const most = 20_000
 	type attempt struct {
 		history *contact.History
@@ -137,7 +146,7 @@ func (c *stock) assess(ctx context.Context, s settings) error {
 	}
 	var all []attempt
 	seen := 0
-	err := c.store.Scan(ctx, view.Selection{Campaign: &c.campaign}, c.positions, func(h view.History) error {
+	err := c.store.Scan(ctx, view.Selection{Campaign: &k}, c.positions, func(h view.History) error {
 		facts := make([]*contact.Fact, len(h.Events))
 		for i := range h.Events {
 			f, err := projection.FactOf(&h.Events[i])
@@ -160,7 +169,7 @@ func (c *stock) assess(ctx context.Context, s settings) error {
 	if err != nil && !errors.Is(err, errEnough) {
 		return err
 	}
-	ref, err := inquiry.Reference(ctx, c.store, codec.Decode, c.campaign, c.positions)
+	ref, err := inquiry.Reference(ctx, c.store, codec.Decode, k, c.positions)
 	if err != nil {
 		return err
 	}
@@ -180,31 +189,39 @@ func (c *stock) assess(ctx context.Context, s settings) error {
 	return nil
 }
 
-// report measures one report from the view to its JSON form.
-func (c *stock) report(ctx context.Context, s settings) error {
-	var objects, reference time.Duration
-	source := c.source(&objects, &reference)
+// report measures one report from the view to its JSON form. What is held
+// besides the finished report is the work; it must not grow with the attempts.
+func (c *stock) report(ctx context.Context, s settings, k view.CampaignRef) error {
+	var watch stopwatch
 	heap := watchHeap()
 	stop, err := profile(s.profile)
 	if err != nil {
 		return err
 	}
 	begun, cpu := time.Now(), cpuTime()
-	r, err := report.Build(ctx, source, report.Question{Campaign: c.campaign, AsOf: c.asOf, Positions: c.positions})
+	r, err := report.Build(ctx, c.source(&watch), report.Question{Campaign: k, AsOf: c.asOf, Positions: c.positions})
 	wall, used := time.Since(begun).Seconds(), (cpuTime() - cpu).Seconds()
-	peak, before := heap.end()
+	peak, alive, before := heap.end()
 	if err := errors.Join(err, stop()); err != nil {
 		return err
 	}
 	n := r.Header.Attempts
 	scale := 1e6 / float64(n)
-	s.figure(fmt.Sprintf("report of %d attempts (%d events, %d findings)", n, c.events, len(r.Findings.Attempts)), wall, "s")
-	s.figure("  of which reference facts", reference.Seconds(), "s")
-	s.figure("  of which object rules over all contacts", objects.Seconds(), "s")
-	s.figure(fmt.Sprintf("  scaled to a million attempts (%d were built)", n), wall*scale, "s")
-	s.figure("  CPU time, scaled to a million attempts", used*scale, "s")
+	s.figure(fmt.Sprintf("report of %d attempts, %d findings", n, len(r.Findings.Attempts)), wall, "s")
+	s.figure("  of which reference facts and first calls", watch.reference.Seconds(), "s")
+	s.figure("  of which object rules", watch.objects.Seconds(), "s")
+	s.figure("  CPU time", used, "s")
+	s.figure(fmt.Sprintf("  per million attempts (%d were built)", n), wall*scale, "s")
+	s.figure("  CPU time per million attempts", used*scale, "s")
 	s.figure("  heap before", before, "MB")
-	s.figure("  peak heap", peak, "MB")
+	s.figure("  peak heap, garbage included", peak, "MB")
+	held := heapInUse() - before
+	s.figure("  peak heap alive", alive, "MB")
+	s.figure("  heap afterwards, that is the report", held, "MB")
+	s.figure("  peak heap alive besides the report", alive-before-held, "MB")
+	if err := c.everyContact(ctx, s, k); err != nil {
+		return err
+	}
 	var size counter
 	begun = time.Now()
 	if err := r.WriteJSON(&size); err != nil {
@@ -212,6 +229,17 @@ func (c *stock) report(ctx context.Context, s settings) error {
 	}
 	s.figure("  JSON form written", time.Since(begun).Seconds(), "s")
 	s.figure("  JSON form", float64(size)/1e6, "MB")
+	return nil
+}
+
+// everyContact measures the object rules over every contact of the log, for
+// comparison with those over the contacts that the report needs.
+func (c *stock) everyContact(ctx context.Context, s settings, k view.CampaignRef) error {
+	begun := time.Now()
+	if _, err := inquiry.ObjectsBarLate(ctx, c.store, codec.Decode, c.engine, c.positions, c.asOf); err != nil {
+		return err
+	}
+	s.figure(fmt.Sprintf("  object rules, had %s read every contact", k.Campaign), time.Since(begun).Seconds(), "s")
 	return nil
 }
 
@@ -243,9 +271,11 @@ func profile(path string) (stop func() error, err error) {
 	}, nil
 }
 
-// heapWatch samples the heap in use, garbage that is not collected yet included.
+// heapWatch samples the heap in use, garbage that is not collected yet
+// included, and what of it the last collection found alive.
 type heapWatch struct {
 	before, most uint64
+	alive        uint64
 	done         chan struct{}
 	ended        sync.WaitGroup
 }
@@ -264,6 +294,9 @@ func watchHeap() *heapWatch {
 			var m runtime.MemStats
 			runtime.ReadMemStats(&m)
 			w.most = max(w.most, m.HeapAlloc)
+			live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+			metrics.Read(live)
+			w.alive = max(w.alive, live[0].Value.Uint64())
 			select {
 			case <-tick.C:
 			case <-w.done:
@@ -274,11 +307,20 @@ func watchHeap() *heapWatch {
 	return w
 }
 
-// end returns the peak and what there was before, in megabytes.
-func (w *heapWatch) end() (peak, before float64) {
+// end returns the peak, what of it was alive at most, and what there was before,
+// in megabytes.
+func (w *heapWatch) end() (peak, alive, before float64) {
 	close(w.done)
 	w.ended.Wait()
-	return float64(w.most) / 1e6, float64(w.before) / 1e6
+	return float64(w.most) / 1e6, float64(w.alive) / 1e6, float64(w.before) / 1e6
+}
+
+// heapInUse is what is in use once garbage is collected, in megabytes.
+func heapInUse() float64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc) / 1e6
 }
 
 // cpuTime is what this process has used of the cores. Asked for this process

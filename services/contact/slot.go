@@ -127,7 +127,7 @@ func (s *Slot) variants(cut Cut, sense *Sensitivity) []*Fact {
 		return cmp.Or(cmp.Compare(a.Recorded, b.Recorded), cmp.Compare(a.Received, b.Received),
 			bytes.Compare(a.Digest[:], b.Digest[:]), cmp.Compare(a.Sequence, b.Sequence))
 	})
-	out := all[:0]
+	out := make([]*Fact, 0, len(all))
 	for i, f := range all {
 		if slices.ContainsFunc(all[:i], func(g *Fact) bool { return g.Digest == f.Digest }) {
 			continue

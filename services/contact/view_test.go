@@ -77,6 +77,23 @@ func void(target string) events.Payload {
 	return &events.EventCorrected{Target: events.Identity{Source: "src", ID: target}, Action: events.CorrectionVoid, Reason: "r"}
 }
 
+// events.md 1.1: of a variant the copy recorded first stands, with its own
+// clocks, whatever copies of it come behind other variants.
+func TestCopyRecordedFirstStands(t *testing.T) {
+	opposed := func(received, recorded events.Instant) *contact.Fact {
+		return at("o", &events.OppositionRegistered{}, 1, received, recorded)
+	}
+	late, again := opposed(9, 2), opposed(4, 4)
+	again.Digest = late.Digest
+	list := []*contact.Fact{opposed(1, 1), late, opposed(3, 3), again}
+	for known, want := range map[events.Instant]int{5: 2, 9: 3} {
+		cut := contact.Cut{Occurred: start + 100, Received: start + 100, Recorded: start + 100, Known: start + known}
+		if got := contact.View(contact.NewHistory(n, list), cut); len(got) != want {
+			t.Errorf("k = %d: %d variants count, want %d", known, len(got), want)
+		}
+	}
+}
+
 // rules.md 1.1: duplicates, conflicts by class, corrections, k.
 func TestConflictsAndCorrections(t *testing.T) {
 	grant := func() events.Payload { return &events.ConsentGranted{Purposes: 1, Channels: 1} }

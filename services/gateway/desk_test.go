@@ -29,6 +29,7 @@ type fakeDesk struct {
 	err     error
 	asked   events.Question
 	cut     inquiry.Cutoffs
+	asOf    inquiry.AsOf
 	settled []string
 	reasons []string
 }
@@ -71,7 +72,8 @@ func (f *fakeDesk) Timeline(_ context.Context, key events.ContactKey, c inquiry.
 	return inquiry.Timeline{Contact: key, Entries: []inquiry.Entry{{Stream: "LEDGER_00", Sequence: 4, Data: json.RawMessage(`{}`)}}}, f.err
 }
 
-func (f *fakeDesk) Campaigns(context.Context) (inquiry.Campaigns, error) {
+func (f *fakeDesk) Campaigns(_ context.Context, asOf inquiry.AsOf) (inquiry.Campaigns, error) {
+	f.asOf = asOf
 	return inquiry.Campaigns{Campaigns: []view.Campaign{{CampaignRef: view.CampaignRef{Controller: "A", Campaign: "K-A"}, Counters: map[string]int64{"attempts": 3}}}}, f.err
 }
 

@@ -19,7 +19,7 @@ var ErrUnknown = errors.New("unknown")
 type Desk interface {
 	Contact(ctx context.Context, key events.ContactKey, c inquiry.Cutoffs) (inquiry.Contact, error)
 	Timeline(ctx context.Context, key events.ContactKey, c inquiry.Cutoffs) (inquiry.Timeline, error)
-	Campaigns(ctx context.Context) (inquiry.Campaigns, error)
+	Campaigns(ctx context.Context, asOf inquiry.AsOf) (inquiry.Campaigns, error)
 	Resolve(ctx context.Context, controller, campaign string) (view.CampaignRef, error)
 }
 

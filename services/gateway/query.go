@@ -160,8 +160,19 @@ func (g *Gateway) queryRoutes() {
 			}
 			return g.cfg.Desk.Timeline(ctx, key, c)
 		})
-	register(g, huma.Operation{OperationID: "listCampaigns", Method: http.MethodGet, Path: "/v1/campaigns", Tags: []string{"campaigns"}, Summary: "Campaigns with their calls and findings"},
-		func(ctx context.Context, _ *struct{}) (inquiry.Campaigns, error) { return g.cfg.Desk.Campaigns(ctx) })
+	register(g, huma.Operation{OperationID: "listCampaigns", Method: http.MethodGet, Path: "/v1/campaigns", Tags: []string{"campaigns"}, Summary: "Campaigns with their calls and findings",
+		Description: "Without as_of: as counted now, findings included. With as_of: the campaigns of which a call or the opening is recorded by then; their counters hold the attempts alone, since findings as of an earlier time are evaluated by the report and not stored."},
+		func(ctx context.Context, in *campaignsQuery) (inquiry.Campaigns, error) {
+			asOf, err := asOfParam(in.AsOf)
+			if err != nil {
+				return inquiry.Campaigns{}, err
+			}
+			return g.cfg.Desk.Campaigns(ctx, asOf)
+		})
+}
+
+type campaignsQuery struct {
+	AsOf string `query:"as_of" doc:"recorded by then: RFC 3339, or positions as LEDGER_00:12,LEDGER_REF:7; default as counted now"`
 }
 
 type asOfQuery struct {

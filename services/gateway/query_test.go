@@ -109,6 +109,22 @@ func TestContactsAreReadAtThreeClocks(t *testing.T) {
 	}
 }
 
+func TestCampaignsAsOf(t *testing.T) {
+	b := start(t, nil)
+	for query, want := range map[string]inquiry.AsOf{
+		"": {}, "?as_of=2026-03-05T09:00:00Z": {Instant: 1},
+		"?as_of=LEDGER_00:3,LEDGER_REF:4": {Positions: view.Positions{"LEDGER_00": 3, "LEDGER_REF": 4}},
+	} {
+		status, _, body := b.get(t, "/v1/campaigns"+query)
+		if status != 200 || len(b.desk.asOf.Positions) != len(want.Positions) || (b.desk.asOf.Instant == 0) != (want.Instant == 0) {
+			t.Errorf("%q: %d %s, asked as of %v", query, status, body, b.desk.asOf)
+		}
+	}
+	if status, _, body := b.get(t, "/v1/campaigns?as_of=yesterday"); status != 400 {
+		t.Errorf("%d %s, want 400", status, body)
+	}
+}
+
 func TestReportsInEveryForm(t *testing.T) {
 	b := start(t, nil)
 	for _, c := range []struct{ query, media, begin string }{

@@ -26,9 +26,9 @@ const minFree = 256 << 20
 
 // Examine looks at what this configuration would meet, from the outside: it
 // opens no store and changes nothing, so it may run beside a running assenso.
-func Examine(_ context.Context, cfg Config) []Check {
+func Examine(ctx context.Context, cfg Config) []Check {
 	checks := []Check{examineFolder(cfg.Data), examineKeys(cfg.Data), examineSpace(cfg.Data), examineLock(cfg.Data)}
-	return append(checks, examineListen(cfg), examineLaw(cfg.Law), examineDurability(cfg))
+	return append(checks, examineDatabase(ctx, cfg.Database), examineListen(cfg), examineLaw(cfg.Law), examineDurability(cfg))
 }
 
 func failed(name string, err error, remedy string) Check {

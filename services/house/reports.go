@@ -20,9 +20,9 @@ import (
 const zoneData = "go time/tzdata"
 
 // Reports builds reports from the view, one at a time, since one may take the
-// memory and the cores of many questions. It keeps the last report and its
-// findings on objects: the forms of one report are asked for one after the
-// other, and the reports of all campaigns share their objects.
+// memory and the cores of many questions. It keeps the last report, since the
+// forms of one report are asked for one after the other, and the last findings
+// on all objects, which the origins of contracts share.
 type Reports struct {
 	desk   *inquiry.Desk
 	house  *House
@@ -47,10 +47,7 @@ func newReports(h *House) *Reports {
 	packs := h.engine.Packs()
 	r.source = report.Source{
 		View: h.view, Decode: codec.Decode, Engine: h.engine, Packs: packs, Rules: packs.Rules(),
-		Objects: r.evaluate,
-		Reference: func(ctx context.Context, c view.CampaignRef, asOf view.Positions) (*rules.Reference, error) {
-			return inquiry.Reference(ctx, h.view, codec.Decode, c, asOf)
-		},
+		Open:    r.open,
 		Program: Version(), ZoneData: zoneData, Workers: runtime.GOMAXPROCS(0),
 	}
 	return r
@@ -88,6 +85,31 @@ func (r *Reports) Findings(ctx context.Context, asOf inquiry.AsOf) (gateway.Obje
 		found = []rules.Finding{}
 	}
 	return gateway.ObjectFindings{AsOf: instant, Positions: p, Findings: found}, err
+}
+
+// open implements report.Source.Open.
+func (r *Reports) open(ctx context.Context, c view.CampaignRef, asOf view.Positions) (report.Campaign, error) {
+	opened, err := inquiry.OpenCampaign(ctx, r.house.view, codec.Decode, c, asOf)
+	if err != nil {
+		return nil, err
+	}
+	return &campaignLog{inquiry.Judged{Campaign: opened, Engine: r.house.engine}, r, asOf}, nil
+}
+
+// campaignLog is a campaign with the findings on its objects: those at hand, or
+// those of the campaign alone.
+type campaignLog struct {
+	inquiry.Judged
+	reports   *Reports
+	positions view.Positions
+}
+
+// Objects implements report.Campaign.
+func (c *campaignLog) Objects(ctx context.Context, asOf events.Instant) ([]rules.Finding, error) {
+	if o := &c.reports.objects; o.asOf == asOf && maps.Equal(o.positions, c.positions) {
+		return o.found, nil
+	}
+	return c.Judged.Objects(ctx, asOf)
 }
 
 // evaluate runs the object rules but LED-01, which a report sums up by itself,

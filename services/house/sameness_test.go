@@ -100,13 +100,21 @@ func build(t must, engine *rules.Engine, store view.Reader, c view.CampaignRef, 
 // campaign as of then.
 func buildAt(t must, engine *rules.Engine, store view.Reader, c view.CampaignRef, workers int, asOf events.Instant, p view.Positions) *report.Report {
 	t.Helper()
+	return buildFrom(t, engine, store, c, workers, asOf, p, func(opened *inquiry.Campaign) report.Campaign {
+		return &inquiry.Judged{Campaign: opened, Engine: engine}
+	})
+}
+
+func buildFrom(t must, engine *rules.Engine, store view.Reader, c view.CampaignRef, workers int, asOf events.Instant, p view.Positions, judge func(*inquiry.Campaign) report.Campaign) *report.Report {
+	t.Helper()
 	source := report.Source{
 		View: store, Decode: codec.Decode, Engine: engine, Packs: engine.Packs(), Rules: engine.Packs().Rules(), Workers: workers,
-		Objects: func(ctx context.Context, asOf view.Positions, r events.Instant) ([]rules.Finding, error) {
-			return inquiry.ObjectsBarLate(ctx, store, codec.Decode, engine, asOf, r)
-		},
-		Reference: func(ctx context.Context, c view.CampaignRef, asOf view.Positions) (*rules.Reference, error) {
-			return inquiry.Reference(ctx, store, codec.Decode, c, asOf)
+		Open: func(ctx context.Context, c view.CampaignRef, asOf view.Positions) (report.Campaign, error) {
+			opened, err := inquiry.OpenCampaign(ctx, store, codec.Decode, c, asOf)
+			if err != nil {
+				return nil, err
+			}
+			return judge(opened), nil
 		},
 		Program: "test", ZoneData: zoneData,
 	}

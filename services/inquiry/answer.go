@@ -47,8 +47,3 @@ type Timeline struct {
 	Read    Read              `json:"read"`
 	Entries []Entry           `json:"entries"`
 }
-
-// Campaigns is the list of campaigns.
-type Campaigns struct {
-	Campaigns []view.Campaign `json:"campaigns"`
-}

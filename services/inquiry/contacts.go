@@ -141,31 +141,6 @@ func entryOf(f *contact.Fact) (Entry, error) {
 		Time: f.Time, Received: f.Received, Recorded: f.Recorded, Data: bytes.Clone(body.Data)}, nil
 }
 
-// campaigns lists the campaigns of a view that is current: one that is being
-// rebuilt would deny those it has not met yet.
-func (d *Desk) campaigns(ctx context.Context) ([]view.Campaign, error) {
-	if _, err := d.current(ctx); err != nil {
-		return nil, err
-	}
-	list, err := d.View.Campaigns(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("inquiry list campaigns: %w", err)
-	}
-	return list, nil
-}
-
-// Campaigns lists the campaigns.
-func (d *Desk) Campaigns(ctx context.Context) (Campaigns, error) {
-	list, err := d.campaigns(ctx)
-	if err != nil {
-		return Campaigns{}, err
-	}
-	if list == nil {
-		list = []view.Campaign{}
-	}
-	return Campaigns{Campaigns: list}, nil
-}
-
 // Resolve finds the campaign of an id: controller may be "" where only one
 // controller has a campaign of this id. ErrUnknown or ErrAmbiguous.
 func (d *Desk) Resolve(ctx context.Context, controller, campaign string) (view.CampaignRef, error) {

@@ -301,7 +301,7 @@ func TestAViewThatIsBehindDeniesNothing(t *testing.T) {
 	if _, err := d.Contact(t.Context(), key, Cutoffs{}); !errors.Is(err, ErrBehind) {
 		t.Errorf("contact: %v", err)
 	}
-	if _, err := d.Campaigns(t.Context()); !errors.Is(err, ErrBehind) {
+	if _, err := d.Campaigns(t.Context(), AsOf{}); !errors.Is(err, ErrBehind) {
 		t.Errorf("campaigns: %v", err)
 	}
 	if _, err := d.Resolve(t.Context(), "A", "K-A"); !errors.Is(err, ErrBehind) {

@@ -174,19 +174,13 @@ func (w *World) Begin(ctx context.Context, c view.CampaignRef, t events.Instant,
 }
 
 // Reference builds the reference facts of the prefix asOf, with the starts of
-// one campaign: what the report evaluates that campaign's attempts against.
+// one campaign: what that campaign's attempts are evaluated against.
 func Reference(ctx context.Context, v view.Reader, decode Decoder, c view.CampaignRef, asOf view.Positions) (*rules.Reference, error) {
-	w := NewWorld(v, decode, asOf)
-	if _, err := w.Refresh(ctx); err != nil {
+	opened, err := OpenCampaign(ctx, v, decode, c, asOf)
+	if err != nil {
 		return nil, err
 	}
-	if err := w.disputed(ctx); err != nil {
-		return nil, err
-	}
-	if err := w.starts(ctx, c); err != nil {
-		return nil, err
-	}
-	return w.Reference, nil
+	return opened.Reference(), nil
 }
 
 // disputed holds in full every call within the prefix that is corrected or in

@@ -87,17 +87,18 @@ type Outcome struct {
 // draft, and tells where they differ. It holds the reference facts and one
 // contact at a time.
 func Replay(ctx context.Context, v view.Reader, decode Decoder, before, draft Replayer, q WhatIfQuestion) (WhatIf, error) {
-	ref, err := Reference(ctx, v, decode, q.Campaign, q.Positions)
+	campaign, err := OpenCampaign(ctx, v, decode, q.Campaign, q.Positions)
 	if err != nil {
 		return WhatIf{}, err
 	}
+	ref := campaign.Reference()
 	out := &comparison{
 		WhatIf:   WhatIf{Controller: q.Campaign.Controller, Campaign: q.Campaign.Campaign, AsOf: q.AsOf, Positions: q.Positions, List: []AttemptChange{}},
 		limit:    q.Limit,
 		rules:    map[string]*RuleChange{},
 		verdicts: map[[2]events.Verdict]int{},
 	}
-	err = v.Scan(ctx, view.Selection{Campaign: &q.Campaign}, q.Positions, func(stored view.History) error {
+	err = campaign.Contacts(ctx, func(stored view.History) error {
 		h, err := historyOf(decode, stored)
 		if err != nil {
 			return err

@@ -19,7 +19,7 @@ type chart struct {
 	series   []string // keys of the labels
 	values   [][]float64
 	vertical bool
-	category string // key of the labels: what the other axis names, where it is vertical
+	category string // key of the labels: what the other axis names
 	stacked  bool   // the series of a category in one bar
 }
 
@@ -87,18 +87,16 @@ func (c *chart) draw(l labels, format string, scale, more int) ([]byte, error) {
 	opt.Padding = charts.NewBox(10*scale, 10*scale, 60*scale, 10*scale)
 	opt.CategoryAxis.Labels = names
 	opt.CategoryAxis.LabelFontStyle = font(9)
-	if c.vertical {
-		opt.CategoryAxis.Title, opt.CategoryAxis.TitleFontStyle = l.of(c.category), font(10)
-	}
+	opt.CategoryAxis.Title, opt.CategoryAxis.TitleFontStyle = l.of(c.category), font(10)
 	opt.Legend = charts.LegendOption{SeriesNames: l.all(c.series), Show: charts.Ptr(len(c.series) > 1), FontStyle: font(9)}
-	opt.ValueAxis = []charts.ValueAxisOption{{Title: l.of(c.unit), Min: charts.Ptr(0.0), LabelFontStyle: font(9), TitleFontStyle: font(10), ValueFormatter: valueText}}
-	opt.ValueFormatter = valueText
+	opt.ValueAxis = []charts.ValueAxisOption{{Title: l.of(c.unit), Min: charts.Ptr(0.0), LabelFontStyle: font(9), TitleFontStyle: font(10), ValueFormatter: l.value}}
+	opt.ValueFormatter = l.value
 	for i := range opt.SeriesList {
 		opt.SeriesList[i].Label = charts.SeriesLabel{Show: charts.Ptr(true), FontStyle: font(9), ValueFormatter: func(f float64) string {
 			if f == 0 && len(c.series) > 1 {
 				return ""
 			}
-			return valueText(f)
+			return l.value(f)
 		}}
 	}
 	p := charts.NewPainter(charts.PainterOptions{OutputFormat: format, Width: chartWidth*scale + more, Height: c.height() * scale})
@@ -114,7 +112,7 @@ func (c *chart) draw(l labels, format string, scale, more int) ([]byte, error) {
 
 // charts returns the charts of the report in the order of their parts.
 func (r *Report) charts() []chart {
-	mix := chart{part: 3, title: "chart_basis", unit: "attempts", series: []string{"attempts"}, values: [][]float64{{}}}
+	mix := chart{part: 3, title: "chart_basis", category: "basis", unit: "attempts", series: []string{"attempts"}, values: [][]float64{{}}}
 	proven := map[string]int{}
 	for _, m := range r.Bases.Mix {
 		proven[m.Proven] += m.Attempts
@@ -122,28 +120,24 @@ func (r *Report) charts() []chart {
 	for _, c := range countsOf(proven) {
 		mix.names, mix.values[0] = append(mix.names, c.Name), append(mix.values[0], float64(c.Count))
 	}
-	silent := chart{part: 6, title: "chart_silent", unit: "percent", series: []string{"percent"}, names: []string{"silent", "limit"},
+	silent := chart{part: 6, title: "chart_silent", category: "measure", unit: "percent", series: []string{"percent"}, names: []string{"silent", "limit"},
 		values: [][]float64{{float64(r.Conduct.Silent.PerMille) / 10, float64(r.Conduct.Silent.LimitPercent)}}}
 	pressure := chart{part: 7, title: "chart_pressure", unit: "numbers", series: []string{"numbers"}, values: [][]float64{{}}, vertical: true, category: "attempts_per_number"}
 	for _, c := range r.Pressure.Histogram {
 		pressure.names, pressure.values[0] = append(pressure.names, c.Name), append(pressure.values[0], float64(c.Count))
 	}
-	return []chart{mix, r.lagChart(), silent, pressure, r.ruleChart(), r.dayChart()}
+	return []chart{mix, lagChart("chart_lag_recorded", r.Oppositions.ToRecord), lagChart("chart_lag_acknowledged", r.Oppositions.ToAcknowledge), silent, pressure, r.ruleChart(), r.dayChart()}
 }
 
 // lagChart measures in the unit in which the longest lag is read well.
-func (r *Report) lagChart() chart {
-	steps := []Spread{r.Oppositions.ToRecord, r.Oppositions.ToAcknowledge}
-	unit, size := spanUnit(float64(max(steps[0].Max, steps[1].Max)) / 1000)
-	c := chart{part: 4, title: "chart_lag", unit: unit, series: []string{"received_to_recorded", "received_to_acknowledged"}, names: []string{"p50", "p95", "max"}}
-	for _, s := range steps {
-		c.values = append(c.values, []float64{float64(s.P50) / 1000 / size, float64(s.P95) / 1000 / size, float64(s.Max) / 1000 / size})
-	}
-	return c
+func lagChart(title string, s Spread) chart {
+	unit, size := spanUnit(float64(s.Max) / 1000)
+	return chart{part: 4, title: title, category: "measure", unit: unit, series: []string{unit}, names: []string{"p50", "p95", "max"},
+		values: [][]float64{{float64(s.P50) / 1000 / size, float64(s.P95) / 1000 / size, float64(s.Max) / 1000 / size}}}
 }
 
 func (r *Report) ruleChart() chart {
-	c := chart{part: 9, title: "chart_rules", unit: "finding_count", series: []string{"confirmed", "potential"}, values: [][]float64{{}, {}}, stacked: true}
+	c := chart{part: 9, title: "chart_rules", category: "rule", unit: "finding_count", series: []string{"confirmed", "potential"}, values: [][]float64{{}, {}}, stacked: true}
 	for _, t := range r.Findings.Totals {
 		if t.Confirmed+t.Potential > 0 {
 			c.names = append(c.names, t.Rule)

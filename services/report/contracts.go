@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/assenso/assenso/events"
-	"github.com/assenso/assenso/services/contact"
 	"github.com/assenso/assenso/services/rules"
 )
 
@@ -49,13 +48,7 @@ type Contract struct {
 type contracts struct {
 	controller string
 	calls      map[string]*call // of the person at hand, by attempt id
-	found      []sold
-}
-
-// sold is a contract and the first missing link behind it.
-type sold struct {
-	fact    *contact.Fact
-	missing string
+	found      []Contract
 }
 
 func (p *contracts) begin(controller string) {
@@ -71,7 +64,8 @@ func (p *contracts) person(who *person) {
 			continue
 		}
 		if c := p.calls[d.Origin]; c != nil {
-			p.found = append(p.found, sold{f, missingLink(c)})
+			p.found = append(p.found, Contract{Contract: d.Contract, Event: f.Identity(), Contact: f.Subject, At: f.Time, Channel: d.Channel, Origin: d.Origin,
+				BroughtBy: d.BroughtBy, Missing: missingLink(c)})
 		}
 	}
 	clear(p.calls)
@@ -95,26 +89,20 @@ func missingLink(c *call) string {
 
 func (p *contracts) finish(b *builder, found *Findings) Contracts {
 	out := Contracts{Weeks: []ContractWeek{}, Contracts: []Contract{}, Withhold: []string{}}
-	slices.SortFunc(p.found, func(a, b sold) int { return compareFacts(a.fact, b.fact) })
-	weeks := map[string]*ContractWeek{}
-	for _, s := range p.found {
-		f := s.fact
-		d := f.Data.(*events.ContractConcluded)
-		c := Contract{Contract: d.Contract, Event: f.Identity(), Contact: f.Subject, At: f.Time, Channel: d.Channel, Origin: d.Origin, BroughtBy: d.BroughtBy, Missing: s.missing}
+	slices.SortFunc(p.found, compareContracts)
+	weeks, broken := map[string]*ContractWeek{}, found.byContract()
+	paid, withheld := b.commissions()
+	for _, c := range p.found {
 		if len(b.opened) == 0 && c.Missing != "operator" {
 			c.Missing = "campaign"
 		}
-		for i := range found.Objects {
-			if o := &found.Objects[i]; o.Object == d.Contract && !slices.Contains(c.Broken, o.Rule) {
-				c.Broken = append(c.Broken, o.Rule)
-			}
-		}
-		c.Paid, c.Withheld = b.commissions(d.Contract)
+		c.Broken = broken[c.Contract]
+		c.Paid, c.Withheld = paid[c.Contract], withheld[c.Contract]
 		unlawful := slices.Contains(c.Broken, "IT-CDC-10") || slices.Contains(c.Broken, "IT-ENE-02")
 		if unlawful && len(c.Withheld) == 0 {
-			out.Withhold = append(out.Withhold, d.Contract)
+			out.Withhold = append(out.Withhold, c.Contract)
 		}
-		countWeek(weeks, f.Time, d.Channel, unlawful)
+		countWeek(weeks, c.At, c.Channel, unlawful)
 		out.Contracts = append(out.Contracts, c)
 	}
 	for _, k := range slices.Sorted(maps.Keys(weeks)) {
@@ -122,6 +110,10 @@ func (p *contracts) finish(b *builder, found *Findings) Contracts {
 	}
 	slices.Sort(out.Withhold)
 	return out
+}
+
+func compareContracts(a, b Contract) int {
+	return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Event.Source, b.Event.Source), cmp.Compare(a.Event.ID, b.Event.ID), slices.Compare(a.Contact[:], b.Contact[:]))
 }
 
 func countWeek(weeks map[string]*ContractWeek, t events.Instant, channel events.ContractChannel, unlawful bool) {
@@ -139,19 +131,39 @@ func countWeek(weeks map[string]*ContractWeek, t events.Instant, channel events.
 	}
 }
 
-// commissions lists the processors paid, and not paid, for a contract.
-func (b *builder) commissions(contract string) (paid, withheld []string) {
-	for _, f := range b.of(events.TypeCommissionPaid) {
-		if d := f.Data.(*events.CommissionPaid); d.Contract == contract {
-			paid = append(paid, d.Processor)
+// contractRules have a contract id as their object.
+var contractRules = map[string]bool{"IT-CDC-10": true, "IT-ENE-02": true, "IT-ENE-03": true}
+
+// byContract lists the rules found on each contract, each once, sorted.
+func (f *Findings) byContract() map[string][]string {
+	out := map[string][]string{}
+	for i := range f.Objects { // sorted by rule
+		o := &f.Objects[i]
+		if !contractRules[o.Rule] {
+			continue
 		}
+		if have := out[o.Object]; len(have) == 0 || have[len(have)-1] != o.Rule {
+			out[o.Object] = append(have, o.Rule)
+		}
+	}
+	return out
+}
+
+// commissions lists the processors paid, and not paid, by contract.
+func (b *builder) commissions() (paid, withheld map[string][]string) {
+	paid, withheld = map[string][]string{}, map[string][]string{}
+	for _, f := range b.of(events.TypeCommissionPaid) {
+		d := f.Data.(*events.CommissionPaid)
+		paid[d.Contract] = append(paid[d.Contract], d.Processor)
 	}
 	for _, f := range b.of(events.TypeCommissionWithheld) {
-		if d := f.Data.(*events.CommissionWithheld); d.Contract == contract {
-			withheld = append(withheld, d.Processor)
+		d := f.Data.(*events.CommissionWithheld)
+		withheld[d.Contract] = append(withheld[d.Contract], d.Processor)
+	}
+	for _, all := range []map[string][]string{paid, withheld} {
+		for _, processors := range all {
+			slices.Sort(processors)
 		}
 	}
-	slices.SortFunc(paid, cmp.Compare[string])
-	slices.SortFunc(withheld, cmp.Compare[string])
 	return paid, withheld
 }

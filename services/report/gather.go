@@ -1,11 +1,8 @@
 package report
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 
 	"github.com/assenso/assenso/events"
@@ -20,7 +17,7 @@ type builder struct {
 	source   Source
 	question Question
 
-	ref    *rules.Reference
+	log    Campaign
 	facts  []*contact.Fact // reference facts that count as of R
 	opened []*contact.Fact // campaign.opened of this campaign, the one used first
 	closed []*contact.Fact
@@ -62,11 +59,11 @@ type person struct {
 
 // references loads the reference facts.
 func (b *builder) references(ctx context.Context) error {
-	ref, err := b.source.Reference(ctx, b.question.Campaign, b.question.Positions)
+	opened, err := b.source.Open(ctx, b.question.Campaign, b.question.Positions)
 	if err != nil {
 		return fmt.Errorf("build report: %w", err)
 	}
-	b.ref = ref
+	b.log = opened
 	stored, err := b.source.View.References(ctx, 0, 0, b.question.Positions)
 	if err != nil {
 		return fmt.Errorf("build report: read reference facts: %w", err)
@@ -200,82 +197,17 @@ func (b *builder) scan(ctx context.Context, work, order chan<- *chunk) error {
 		cur = &chunk{done: make(chan struct{})}
 		return nil
 	}
-	visit := func(h view.History) error {
+	err := b.log.Contacts(ctx, func(h view.History) error {
 		own := view.History{Contact: h.Contact, Events: append([]view.Event(nil), h.Events...)}
 		if cur.stored = append(cur.stored, own); len(cur.stored) < chunkSize {
 			return nil
 		}
 		return flush()
-	}
-	struck, err := b.struckOut(ctx)
-	if err != nil {
-		return err
-	}
-	err = b.source.View.Scan(ctx, view.Selection{Campaign: &b.question.Campaign}, b.question.Positions, func(h view.History) error {
-		for len(struck) > 0 && bytes.Compare(struck[0].Contact[:], h.Contact[:]) <= 0 {
-			if struck[0].Contact != h.Contact {
-				if err := visit(struck[0]); err != nil {
-					return err
-				}
-			}
-			struck = struck[1:]
-		}
-		return visit(h)
 	})
-	for i := range struck {
-		if err == nil {
-			err = visit(struck[i])
-		}
-	}
 	if err != nil {
 		return err
 	}
 	return flush()
-}
-
-// struckOut returns the histories, by key, of contacts with a call of the
-// campaign within the positions that the view lists no more, since what came
-// after the positions corrected it or put it in conflict.
-func (b *builder) struckOut(ctx context.Context) ([]view.History, error) {
-	q := b.question
-	disputed, err := b.source.View.Disputed(ctx, nil)
-	if err != nil {
-		return nil, err
-	}
-	missing := map[events.ContactKey]bool{}
-	for i := range disputed {
-		e := &disputed[i]
-		if !q.Positions.Covers(e.Stream, e.Sequence) {
-			continue
-		}
-		f, err := b.fact(e)
-		if err != nil {
-			return nil, err
-		}
-		if f.Type == events.TypeCallConcluded && f.Controller == q.Campaign.Controller && f.Campaign == q.Campaign.Campaign {
-			missing[e.Contact] = true
-		}
-	}
-	if len(missing) == 0 {
-		return nil, nil
-	}
-	err = b.source.View.Attempts(ctx, q.Campaign, nil, func(a view.Attempt) error {
-		delete(missing, a.Contact)
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	keys := slices.SortedFunc(maps.Keys(missing), func(x, y events.ContactKey) int { return bytes.Compare(x[:], y[:]) })
-	out := make([]view.History, 0, len(keys))
-	for _, key := range keys {
-		h, err := b.source.View.History(ctx, key, q.Positions)
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, h)
-	}
-	return out, nil
 }
 
 // evaluate decodes and assesses the contacts of a chunk.
@@ -299,7 +231,7 @@ func (b *builder) evaluate(c *chunk) {
 			if !ok || f.Controller != b.question.Campaign.Controller || f.Campaign != b.question.Campaign.Campaign {
 				continue
 			}
-			p.calls = append(p.calls, call{fact: f, data: f.Data.(*events.CallConcluded), attempt: a, result: b.source.Engine.Assess(h, b.ref, a, r)})
+			p.calls = append(p.calls, call{fact: f, data: f.Data.(*events.CallConcluded), attempt: a, result: b.source.Engine.Assess(h, b.log.Reference(), a, r)})
 		}
 		if len(p.calls) > 0 {
 			c.people = append(c.people, p)
@@ -343,7 +275,7 @@ func (b *builder) collect(p *person) {
 	b.oppositions.person(p)
 	b.pressure.person(b.question.Campaign.Controller, p)
 	b.contracts.person(p)
-	b.rows.person(p)
+	b.rows.person(b.question.Campaign.Controller, p)
 	b.publishers(p.facts)
 }
 

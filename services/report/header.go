@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -37,7 +38,8 @@ type Header struct {
 	ZoneData string  `json:"time_zone_data"`
 }
 
-// Processor is one who dialled, with the appointments that name it.
+// Processor is one who dialled, or through whom one who dialled was engaged,
+// with the appointments that name it.
 type Processor struct {
 	Processor    string        `json:"processor"`
 	Attempts     int           `json:"attempts"`
@@ -89,10 +91,30 @@ func (b *builder) header() Header {
 	if len(b.closed) > 0 {
 		h.ClosedAt = b.closed[0].Time
 	}
-	for _, name := range slices.Sorted(maps.Keys(b.processors)) {
-		h.Processors = append(h.Processors, Processor{name, b.processors[name], b.appointments(name)})
-	}
+	h.Processors = b.chains()
 	return h
+}
+
+// chains lists those who dialled and those through whom they were engaged, who
+// may not have dialled themselves.
+func (b *builder) chains() []Processor {
+	out, listed := []Processor{}, map[string]bool{}
+	for todo := slices.Collect(maps.Keys(b.processors)); len(todo) > 0; todo = todo[1:] {
+		name := todo[0]
+		if listed[name] {
+			continue
+		}
+		listed[name] = true
+		p := Processor{name, b.processors[name], b.appointments(name)}
+		out = append(out, p)
+		for _, a := range p.Appointments {
+			if a.By != "" && a.By != b.question.Campaign.Controller {
+				todo = append(todo, a.By)
+			}
+		}
+	}
+	slices.SortFunc(out, func(x, y Processor) int { return cmp.Compare(x.Processor, y.Processor) })
+	return out
 }
 
 func (b *builder) appointments(name string) []Appointment {

@@ -4,12 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
-	"slices"
 )
-
-// maxRows is how many rows of one table the page shows; the other forms hold
-// all of them.
-const maxRows = 500
 
 type pageTable struct {
 	Title   string
@@ -17,6 +12,7 @@ type pageTable struct {
 	Numeric []bool
 	Rows    [][]string
 	More    bool
+	Note    string
 }
 
 type pagePart struct {
@@ -69,7 +65,7 @@ func (r *Report) page(lang string) (page, error) {
 	l = l.with(lang, r.titles)
 	p := page{
 		Lang: lang, Title: l.of("report"), Nothing: l.of("nothing"), More: l.of("more"), Kinds: l.of("note_kinds"), Root: l.of("note_root"),
-		Campaign: r.Header.Campaign, Controller: r.Header.Controller, AsOf: wall(r.Header.AsOf), Digest: r.Digest.String(), labels: l,
+		Campaign: r.Header.Campaign, Controller: r.Header.Controller, AsOf: offset.ReplaceAllString(wall(r.Header.AsOf), "$1$2:$3"), Digest: r.Digest.String(), labels: l,
 		Parts: make([]pagePart, 11),
 	}
 	for i := range p.Parts {
@@ -89,35 +85,6 @@ func (r *Report) page(lang string) (page, error) {
 	return p, nil
 }
 
-// page makes a table ready for people: words translated, spans of time written
-// out, rows bounded.
-func (t *table) page(l labels) pageTable {
-	out := pageTable{Title: l.of(t.name)}
-	for i, c := range t.columns {
-		out.Columns = append(out.Columns, l.of(c))
-		out.Numeric = append(out.Numeric, t.numeric[i])
-	}
-	rows := t.rows
-	if len(rows) > maxRows {
-		rows, out.More = rows[:maxRows], true
-	}
-	for n, row := range rows {
-		cells := slices.Clone(row)
-		for i, cell := range cells {
-			switch {
-			case cell == "":
-				cells[i] = "–"
-			case t.seconds[i]:
-				cells[i] = l.span(cell)
-			case t.words != nil && t.words(n, i):
-				cells[i] = l.list(cell)
-			}
-		}
-		out.Rows = append(out.Rows, cells)
-	}
-	return out
-}
-
 var pageTemplate = template.Must(template.New("report").Parse(`<!doctype html>
 <html lang="{{.Lang}}"><head><meta charset="utf-8"><title>{{.Title}} {{.Campaign}}</title>
 <style>
@@ -127,7 +94,7 @@ h1 { font-size: 20pt; margin: 0 0 .2em } h2 { font-size: 14pt; border-bottom: 2p
 h3 { font-size: 11pt; margin: 1.2em 0 .3em; break-after: avoid } h3::first-letter { text-transform: uppercase }
 .head { color: #444 } .digest { font-family: monospace; font-size: 8.5pt; overflow-wrap: anywhere }
 table { border-collapse: collapse; width: 100%; font-size: 8.5pt; table-layout: auto } thead { display: table-header-group } tr { break-inside: avoid }
-th, td { border: 1px solid #cfd6dd; padding: .25em .45em; text-align: left; vertical-align: top; overflow-wrap: anywhere }
+th, td { border: 1px solid #cfd6dd; padding: .25em .45em; text-align: left; vertical-align: top; overflow-wrap: anywhere; white-space: pre-line }
 th { background: #eef3f7; overflow-wrap: normal } td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; overflow-wrap: normal }
 .none { color: #555; font-style: italic } figure { margin: .8em 0; break-inside: avoid } figcaption { font-weight: bold; font-size: 9.5pt } svg { max-width: 100%; height: auto }
 </style></head><body>
@@ -140,7 +107,7 @@ th { background: #eef3f7; overflow-wrap: normal } td.n, th.n { text-align: right
 {{end}}{{range .Tables}}<h3>{{.Title}}</h3>
 {{if .Rows}}{{$numeric := .Numeric}}<table><thead><tr>{{range $i, $c := .Columns}}<th{{if index $numeric $i}} class="n"{{end}}>{{$c}}</th>{{end}}</tr></thead><tbody>
 {{range .Rows}}<tr>{{range $i, $v := .}}<td{{if index $numeric $i}} class="n"{{end}}>{{$v}}</td>{{end}}</tr>
-{{end}}</tbody></table>{{if .More}}<p class="none">{{$more}}</p>{{end}}{{else}}<p class="none">{{$nothing}}</p>{{end}}
+{{end}}</tbody></table>{{if .More}}<p class="none">{{$more}}</p>{{end}}{{else}}<p class="none">{{$nothing}}</p>{{end}}{{with .Note}}<p class="none">{{.}}</p>{{end}}
 {{end}}</section>
 {{end}}</body></html>
 `))

@@ -23,7 +23,7 @@ func (l labels) all(keys []string) []string {
 
 // languages of the page: BCP 47 → words. English keys that read as they stand
 // are left out.
-var languages = map[string]labels{"en": merged(english, englishTerms), "it": merged(italian, italianTerms)}
+var languages = map[string]labels{"en": merged(english, englishTerms, englishEvidence), "it": merged(italian, italianTerms, italianEvidence)}
 
 var english = labels{
 	"report": "Campaign report", "nothing": "Nothing to report.", "more": "Only the first rows are shown; the JSON and CSV forms hold all of them.",
@@ -32,7 +32,7 @@ var english = labels{
 	"part_9": "9 · Findings", "part_10": "10 · Gaps", "part_11": "11 · Non-findings", "as_of": "as of (R)", "roc": "ROC number",
 	"cli": "caller number", "paid": "commissions paid", "cli_findings": "findings on it", "count": "number", "p50_s": "median", "p95_s": "95 %", "max_s": "longest", "drop_p50_s": "drop, median", "drop_max_s": "drop, longest", "p50": "median", "p95": "95 %", "max": "longest",
 	"median_lag_s": "median lag", "worst_lag_s": "worst lag", "price_eur": "price, €", "eur_per_contact": "€ per called contact",
-	"chart_basis": "Attempts by proven basis", "chart_lag": "From hearing of an opposition to recording and acknowledging it", "chart_silent": "Silent calls against the limit, in percent of the answered calls",
+	"chart_basis": "Attempts by proven basis", "chart_lag_recorded": "From hearing of an opposition to recording it in the ledger", "chart_lag_acknowledged": "From hearing of an opposition to a processor's acknowledgement", "chart_silent": "Silent calls against the limit, in percent of the answered calls",
 	"chart_pressure": "Numbers by their highest count of attempts in 30 days", "chart_rules": "Findings by rule", "chart_days": "Findings by day (the last 31 days with any)",
 	"note_kinds": "CONFIRMED: broken on the evidence of the ledger. POTENTIAL: may be broken; a fact was disputed, corrected later or is not certain. HINDSIGHT: nobody could know at the time; not a violation. BEST_PRACTICE: a rule of a code to which the controller does not adhere.",
 	"note_root":  "Root hash and inclusion proofs: none yet; no notary signs this log.", "by_medium": "medium", "percent": "percent of the answered calls", "title": "rule in words", "page": "page", "of_pages": "of", "attempts_per_number": "attempts per number",
@@ -69,8 +69,8 @@ var italian = labels{
 	"annex_hindsight": "Allegato A: col senno di poi", "annex_best_practice": "Allegato B: buona prassi", "late_events": "eventi tardivi", "source": "fonte", "median_lag_s": "ritardo mediano", "worst_lag_s": "ritardo massimo",
 	"sequence_gaps": "numerazioni interrotte", "conflicts": "conflitti", "corrections": "correzioni", "target": "bersaglio", "action": "azione", "reason": "motivo", "recorded_at": "registrata",
 	"rules_without_a_hit": "regole applicate senza riscontri", "rules_not_evaluated": "regole non valutate", "seconds": "secondi", "percent": "percentuale delle risposte", "title": "regola in parole", "page": "pagina", "of_pages": "di",
-	"chart_basis": "Tentativi per base provata", "chart_lag": "Dalla notizia di un'opposizione alla registrazione e alla conferma", "chart_silent": "Chiamate mute rispetto al limite, in percentuale delle risposte",
+	"chart_basis": "Tentativi per base provata", "chart_lag_recorded": "Dalla notizia di un'opposizione alla sua registrazione", "chart_lag_acknowledged": "Dalla notizia di un'opposizione alla conferma di un responsabile", "chart_silent": "Chiamate mute rispetto al limite, in percentuale delle risposte",
 	"chart_pressure": "Numeri per massimo di tentativi in 30 giorni", "chart_rules": "Riscontri per regola", "chart_days": "Riscontri per giorno (gli ultimi 31 con riscontri)",
-	"note_kinds": "CONFIRMED: violazione accertata sugli atti del registro. POTENTIAL: possibile; un fatto è contestato, corretto in seguito o incerto. HINDSIGHT: nessuno poteva saperlo allora; non è una violazione. BEST_PRACTICE: regola di un codice cui il titolare non aderisce.",
+	"note_kinds": "Accertata (CONFIRMED): violazione sugli atti del registro. Potenziale (POTENTIAL): possibile; un fatto è contestato, corretto in seguito o incerto. Col senno di poi (HINDSIGHT): nessuno poteva saperlo allora; non è una violazione. Buona prassi (BEST_PRACTICE): regola di un codice cui il titolare non aderisce.",
 	"note_root":  "Radice e prove di inclusione: non ancora; nessun notaio firma questo registro.",
 }

@@ -43,10 +43,14 @@ type OwnSuppressions struct {
 }
 
 // rows counts the contacts of the campaign by list.
-type rows map[string]int
+type rows map[string]*listCount
 
-func (r rows) person(p *person) {
-	on := map[string]bool{}
+type listCount struct {
+	called, answered int
+}
+
+func (r rows) person(controller string, p *person) {
+	on, answered := map[string]bool{}, false
 	for _, f := range p.facts { // ascending time; a removal beats an addition of its instant
 		switch d := f.Data.(type) {
 		case *events.ListContactAdded:
@@ -55,11 +59,29 @@ func (r rows) person(p *person) {
 			}
 		case *events.ListContactRemoved:
 			delete(on, d.List)
+		case *events.RegisterScreened:
+			answered = answered || f.Controller == controller && d.Answer != events.AnswerInvalid
 		}
 	}
 	for l := range on {
-		r[l]++
+		c := r[l]
+		if c == nil {
+			c = &listCount{}
+			r[l] = c
+		}
+		c.called++
+		if answered {
+			c.answered++
+		}
 	}
+}
+
+// of returns the count of a list.
+func (r rows) of(list string) listCount {
+	if c := r[list]; c != nil {
+		return *c
+	}
+	return listCount{}
 }
 
 func removedAt(facts []*contact.Fact, list string, t events.Instant) bool {
@@ -82,7 +104,7 @@ func (b *builder) listsPart(f *Findings) Lists {
 }
 
 func (b *builder) list(id string) List {
-	l := List{List: id, Screenings: []OwnSuppressions{}, Called: b.rows[id]}
+	l := List{List: id, Screenings: []OwnSuppressions{}, Called: b.rows.of(id).called}
 	for _, f := range b.facts {
 		switch d := f.Data.(type) {
 		case *events.ListAcquired:

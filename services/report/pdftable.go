@@ -4,17 +4,18 @@ import "strings"
 
 const (
 	cellPad    = 1.2  // millimetres beside and above the text of a cell
-	longestRun = 46.0 // a column is as wide as its longest word, up to this
+	longestRun = 52.0 // a column is as wide as its longest word, up to this
 )
 
 // table prints a table: columns as wide as what they hold, the heading again
 // on every page, no cell wider than its column.
 func (p *paper) table(t *pageTable) {
 	p.y += 1.5
-	p.room(leastRoom - 14)
-	p.heading(t.Title)
 	if len(t.Rows) == 0 {
+		p.room(leastRoom - 14)
+		p.heading(t.Title)
 		p.paragraph(8.5, p.Nothing)
+		p.note(t)
 		return
 	}
 	size := 8.0
@@ -22,6 +23,8 @@ func (p *paper) table(t *pageTable) {
 		size = 7
 	}
 	widths := p.widths(t, size)
+	p.room(min(8+p.heightOf(t.Columns, widths, size, "B")+p.heightOf(t.Rows[0], widths, size, ""), pageBottom-topMargin))
+	p.heading(t.Title)
 	head := func() { p.row(t, t.Columns, widths, size, true, nil) }
 	head()
 	for _, row := range t.Rows {
@@ -31,6 +34,24 @@ func (p *paper) table(t *pageTable) {
 		p.y++
 		p.paragraph(8, p.More)
 	}
+	p.note(t)
+}
+
+// note says what the page leaves out.
+func (p *paper) note(t *pageTable) {
+	if t.Note != "" {
+		p.paragraph(8, t.Note)
+	}
+}
+
+// heightOf is the height of a row in one piece.
+func (p *paper) heightOf(cells []string, widths []float64, size float64, style string) float64 {
+	p.pdf.SetFont(fontText, style, size)
+	most := 1
+	for i, cell := range cells {
+		most = max(most, len(p.wrap(cell, widths[i]-2*cellPad)))
+	}
+	return float64(most)*size*0.45 + 2*cellPad
 }
 
 // widths divides the page among the columns: each gets at least its longest
@@ -38,8 +59,10 @@ func (p *paper) table(t *pageTable) {
 func (p *paper) widths(t *pageTable, size float64) []float64 {
 	least, whole := make([]float64, len(t.Columns)), make([]float64, len(t.Columns))
 	measure := func(i int, text string) {
+		for line := range strings.Lines(text) {
+			whole[i] = max(whole[i], p.pdf.GetStringWidth(printable(strings.TrimSuffix(line, "\n")))+2*cellPad+0.3)
+		}
 		text = printable(text)
-		whole[i] = max(whole[i], p.pdf.GetStringWidth(text)+2*cellPad+0.3)
 		for word := range strings.FieldsSeq(text) {
 			least[i] = max(least[i], min(p.pdf.GetStringWidth(word)+2*cellPad+0.3, longestRun))
 		}
@@ -146,9 +169,20 @@ func (p *paper) strip(t *pageTable, texts [][]string, widths []float64, from, n 
 	p.y += height
 }
 
-// wrap breaks a text at blanks, and inside a word only where the word alone is
-// wider than the column. The font must be set.
+// wrap breaks a text at its line ends and at blanks, and inside a word only
+// where the word alone is wider than the column. The font must be set.
 func (p *paper) wrap(text string, width float64) []string {
+	var out []string
+	for line := range strings.Lines(text) {
+		out = append(out, p.wrapLine(line, width)...)
+	}
+	if len(out) == 0 {
+		return []string{""}
+	}
+	return out
+}
+
+func (p *paper) wrapLine(text string, width float64) []string {
 	var out []string
 	line := ""
 	for word := range strings.FieldsSeq(printable(text)) {

@@ -9,6 +9,9 @@ import (
 // Register is part 2: consultations of the public register of oppositions.
 type Register struct {
 	Batches []Consultation `json:"batches"`
+	// Coverage says of each list of the campaign how many of the contacts called
+	// from it the register has answered for.
+	Coverage []ListCoverage `json:"list_coverage"`
 	// Screened counts the attempts that cite a consultation of the controller.
 	Attempts int `json:"attempts"`
 	// Opposed counts attempts to numbers under a raised bar, and by the basis
@@ -19,6 +22,16 @@ type Register struct {
 	// Unknown counts attempts to numbers of which the controller had no
 	// answer at all.
 	Unknown int `json:"status_unknown"`
+}
+
+// ListCoverage is what consultations have reached of a list. Answered counts the
+// called contacts with an answer other than invalid, made in the controller's
+// name, however old.
+type ListCoverage struct {
+	List             string `json:"list"`
+	Called           int    `json:"called_contacts"`
+	Answered         int    `json:"answered_contacts"`
+	AnsweredPerMille int    `json:"answered_per_mille"`
 }
 
 // Consultation is one batch (DPR 26/2022 8(2)).
@@ -68,9 +81,13 @@ func basisName(b events.Basis) string {
 }
 
 func (r *register) finish(b *builder) Register {
-	out := Register{Batches: []Consultation{}, Attempts: r.attempts, Opposed: r.opposed, Unknown: r.unknown,
+	out := Register{Batches: []Consultation{}, Coverage: []ListCoverage{}, Attempts: r.attempts, Opposed: r.opposed, Unknown: r.unknown,
 		OpposedPerMille: perMille(r.opposed, r.attempts), OpposedByBasis: countsOf(r.byBasis)}
-	lists := b.campaign().Lists
+	lists := slices.Sorted(slices.Values(b.campaign().Lists))
+	for _, id := range slices.Compact(slices.Clone(lists)) {
+		c := b.rows.of(id)
+		out.Coverage = append(out.Coverage, ListCoverage{id, c.called, c.answered, perMille(c.answered, c.called)})
+	}
 	for _, f := range b.of(events.TypeRegisterScreeningCompleted) {
 		d := f.Data.(*events.RegisterScreeningCompleted)
 		if !slices.Contains(lists, d.List) && r.cited[d.Batch] == 0 {

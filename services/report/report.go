@@ -28,17 +28,28 @@ type Source struct {
 	View   view.Reader
 	Decode func(body []byte) (events.Event, error)
 	Engine Engine
-	// Objects evaluates the object-level rules as of r over the events within
-	// asOf, in any order.
-	Objects func(ctx context.Context, asOf view.Positions, r events.Instant) ([]rules.Finding, error)
-	// Reference returns the reference facts within asOf, ready for the
-	// evaluation of every attempt of the campaign.
-	Reference func(ctx context.Context, c view.CampaignRef, asOf view.Positions) (*rules.Reference, error)
-	Rules     []rules.Rule
-	Packs     *rules.Packs
-	Program   string // version of the program
-	ZoneData  string // version of the time-zone database
-	Workers   int    // how many attempts are evaluated side by side; 0 = 2
+	// Open returns what the log within asOf holds of the campaign.
+	Open     func(ctx context.Context, c view.CampaignRef, asOf view.Positions) (Campaign, error)
+	Rules    []rules.Rule
+	Packs    *rules.Packs
+	Program  string // version of the program
+	ZoneData string // version of the time-zone database
+	Workers  int    // how many attempts are evaluated side by side; 0 = 2
+}
+
+// Campaign is the part of the log that one campaign's report is built from.
+type Campaign interface {
+	// Reference returns the reference facts, ready for the evaluation of every
+	// attempt of the campaign, side by side.
+	Reference() *rules.Reference
+	// Contacts visits the histories of the contacts with a call of the
+	// campaign, in the order of their keys, once each; it may visit others.
+	// yield must not keep the history.
+	Contacts(ctx context.Context, yield func(view.History) error) error
+	// Objects evaluates the object-level rules as of r, but LED-01, as far as
+	// they concern the campaign, its contacts or its controller; in any order.
+	// Nobody reads the Reference meanwhile.
+	Objects(ctx context.Context, r events.Instant) ([]rules.Finding, error)
 }
 
 // Question says which report is wanted.
@@ -91,7 +102,7 @@ func Build(ctx context.Context, s Source, q Question) (*Report, error) {
 	if len(b.opened) == 0 && b.attempts == 0 {
 		return nil, fmt.Errorf("build report of campaign %s of %s: %w", q.Campaign.Campaign, q.Campaign.Controller, ErrNoCampaign)
 	}
-	objects, err := s.Objects(ctx, q.Positions, q.AsOf)
+	objects, err := b.log.Objects(ctx, q.AsOf)
 	if err != nil {
 		return nil, fmt.Errorf("build report: evaluate objects: %w", err)
 	}

@@ -22,6 +22,11 @@ type table struct {
 	// translate; seconds the columns in seconds, which pages write as spans.
 	words   func(row, column int) bool
 	seconds map[int]bool
+	// clauses is the column with sources of rules, which pages translate; 0 =
+	// none.
+	clauses int
+	// onPage, where set, gives what pages show instead of the rows.
+	onPage func(l labels) pageForm
 }
 
 func num(i int) string { return strconv.Itoa(i) }
@@ -61,7 +66,7 @@ func (r *Report) headerTables() []table {
 	h := &r.Header
 	about := [][]string{
 		{"controller", h.Controller}, {"campaign", h.Campaign}, {"purpose", string(h.Purpose)}, {"channels", join(h.Channels)},
-		{"sector", string(h.Sector)}, {"product", h.Product}, {"product_owner", h.ProductOwner}, {"lists", strings.Join(h.ListIDs, ", ")},
+		{"sector", string(h.Sector)}, {"product", h.Product}, {"product_owner", orWord(h.ProductOwner, h.Controller)}, {"lists", strings.Join(h.ListIDs, ", ")},
 		{"opened_at", wall(h.OpenedAt)}, {"closed_at", wall(h.ClosedAt)}, {"attempts", num(h.Attempts)}, {"contacts", num(h.Contacts)},
 		{"first_attempt", wall(h.First)}, {"last_attempt", wall(h.Last)}, {"certified_agents", permille(h.CertifiedPerMille)},
 		{"as_of", h.AsOf.String()}, {"positions", positions(h)}, {"packs", strings.Join(h.Packs, ", ")},
@@ -117,7 +122,24 @@ func (r *Report) registerTables() []table {
 	}
 	g := &r.Register
 	sum := counts("opposed_numbers", 2, "basis", append([]Count{{"attempts", g.Attempts}, {"to_opposed_numbers", g.Opposed}, {"status_unknown", g.Unknown}}, prefixed("basis_", g.OpposedByBasis)...))
-	return []table{t, sum}
+	sum.columns, sum.numeric = append(sum.columns, "share"), map[int]bool{1: true, 2: true}
+	for i, row := range sum.rows {
+		n := g.Attempts
+		switch {
+		case i == 1:
+			n = g.Opposed
+		case i == 2:
+			n = g.Unknown
+		case i > 2:
+			n = g.OpposedByBasis[i-3].Count
+		}
+		sum.rows[i] = append(row, permille(perMille(n, g.Attempts)))
+	}
+	reached := table{name: "list_coverage", part: 2, columns: []string{"list", "called_contacts", "answered_contacts", "share"}, numeric: map[int]bool{1: true, 2: true, 3: true}}
+	for _, c := range g.Coverage {
+		reached.rows = append(reached.rows, []string{c.List, num(c.Called), num(c.Answered), permille(c.AnsweredPerMille)})
+	}
+	return []table{t, reached, sum}
 }
 
 func prefixed(p string, list []Count) []Count {
@@ -259,10 +281,11 @@ func (r *Report) contractTables() []table {
 	for _, w := range r.Contracts.Weeks {
 		weeks.rows = append(weeks.rows, []string{w.Week, string(w.Channel), num(w.Lawful), num(w.Without)})
 	}
-	t := table{name: "contracts", part: 8, columns: []string{"contract", "contact", "at", "channel", "origin", "brought_by", "missing_link", "rules", "paid", "commissions_withheld"}, words: words(3, 6)}
+	t := table{name: "contracts", part: 8, columns: []string{"contract", "contact", "at", "channel", "origin", "brought_by", "missing_link", "rules", "paid", "commissions_withheld"}}
 	for _, c := range r.Contracts.Contracts {
 		t.rows = append(t.rows, []string{c.Contract, c.Contact.String(), wall(c.At), string(c.Channel), c.Origin, c.BroughtBy, c.Missing, strings.Join(c.Broken, ", "), strings.Join(c.Paid, ", "), strings.Join(c.Withheld, ", ")})
 	}
+	t.onPage = r.Contracts.onPage(table{columns: t.columns, rows: t.rows})
 	hold := table{name: "commissions_to_withhold", part: 8, columns: []string{"contract"}}
 	for _, c := range r.Contracts.Withhold {
 		hold.rows = append(hold.rows, []string{c})
@@ -290,7 +313,7 @@ func findingRow(f *rules.Finding) []string {
 
 func (r *Report) findingTables() []table {
 	f := &r.Findings
-	totals := table{name: "totals", part: 9, columns: []string{"rule", "title", "severity", "confirmed", "potential", "hindsight", "best_practice", "clause"}, numeric: map[int]bool{3: true, 4: true, 5: true, 6: true}, words: words(1, 2)}
+	totals := table{name: "totals", part: 9, columns: []string{"rule", "title", "severity", "confirmed", "potential", "hindsight", "best_practice", "clause"}, numeric: map[int]bool{3: true, 4: true, 5: true, 6: true}, words: words(1, 2), clauses: 7}
 	for _, t := range f.Totals {
 		totals.rows = append(totals.rows, []string{t.Rule, r.titles[t.Rule].EN, string(t.Severity), num(t.Confirmed), num(t.Potential), num(t.Hindsight), num(t.BestPractice), t.Clause})
 	}
@@ -298,17 +321,19 @@ func (r *Report) findingTables() []table {
 	for _, d := range f.ByDay {
 		days.rows = append(days.rows, []string{d.Day.String(), d.Rule, num(d.Confirmed), num(d.Potential)})
 	}
-	objects := table{name: "object_findings", part: 9, columns: findingColumns, words: words(2)}
-	for i := range f.Objects {
-		objects.rows = append(objects.rows, findingRow(&f.Objects[i]))
-	}
+	objects := findingTable("object_findings", 9, len(f.Objects), func(i int) *rules.Finding { return &f.Objects[i] })
 	return []table{totals, days, found("findings", f.Attempts), objects, found("annex_hindsight", f.Hindsight), found("annex_best_practice", f.BestPractice)}
 }
 
 func found(name string, list []Found) table {
-	t := table{name: name, part: 9, columns: findingColumns, words: words(2)}
-	for i := range list {
-		t.rows = append(t.rows, findingRow(&list[i].Finding))
+	return findingTable(name, 9, len(list), func(i int) *rules.Finding { return &list[i].Finding })
+}
+
+// findingTable shows n findings.
+func findingTable(name string, part, n int, at func(i int) *rules.Finding) table {
+	t := table{name: name, part: part, columns: findingColumns, onPage: findingsOnPage(n, at)}
+	for i := range n {
+		t.rows = append(t.rows, findingRow(at(i)))
 	}
 	return t
 }
@@ -322,10 +347,7 @@ func (r *Report) gapTables() []table {
 	for _, s := range r.Gaps.Sources {
 		missing.rows = append(missing.rows, []string{s})
 	}
-	conflicts := table{name: "conflicts", part: 10, columns: findingColumns, words: words(2)}
-	for i := range r.Gaps.Conflicts {
-		conflicts.rows = append(conflicts.rows, findingRow(&r.Gaps.Conflicts[i]))
-	}
+	conflicts := findingTable("conflicts", 10, len(r.Gaps.Conflicts), func(i int) *rules.Finding { return &r.Gaps.Conflicts[i] })
 	fixes := table{name: "corrections", part: 10, columns: []string{"event", "target", "action", "reason", "recorded_at"}, words: words(2)}
 	for _, c := range r.Gaps.Corrections {
 		fixes.rows = append(fixes.rows, []string{eventName(c.Event), eventName(c.Target), string(c.Action), c.Reason, c.RecordedAt.String()})

@@ -36,6 +36,9 @@ func led05(e *evaluation) (hit, bool) {
 		}
 		ev.fact(d.Identity).at("decided", d.Time).say("verdict", string(d.Verdict))
 	}
+	if len(ev.Events) == 0 {
+		ev.say("missing", "decision")
+	}
 	return finding(ev), true
 }
 

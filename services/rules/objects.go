@@ -21,6 +21,15 @@ type World interface {
 	Contacts(yield func(*contact.History) error) error
 }
 
+// SequenceSource is a World that knows the source sequences of the whole log
+// by itself, since its contacts are only a part of it (LED-03).
+type SequenceSource interface {
+	World
+	// SourceSequences calls yield with every source sequence that is recorded, in any
+	// order, any number of times.
+	SourceSequences(yield func(source string, n int64)) error
+}
+
 // objects is one run of the object rules.
 type objects struct {
 	glance
@@ -32,6 +41,7 @@ type objects struct {
 	contracts map[contractKey]contractVerdict
 	rights    map[rightKey]*right
 	sequences map[string]*sequences
+	apart     bool // the sequences come from the world
 	found     []Finding
 	late      func(Finding) // takes LED-01; nil: into found
 	facts     []*contact.Fact
@@ -59,6 +69,8 @@ func (e *Engine) ObjectsApart(w World, asOf events.Instant, late func(Finding)) 
 		campaigns: map[campaignKey]*campaignCount{}, contracts: map[contractKey]contractVerdict{},
 		rights: map[rightKey]*right{}, sequences: map[string]*sequences{},
 	}
+	apart, own := w.(SequenceSource)
+	o.apart = own
 	for _, f := range o.byType(events.TypeListTransferred) {
 		o.transfers = append(o.transfers, &transfer{fact: f, data: f.Data.(*events.ListTransferred)})
 	}
@@ -72,6 +84,11 @@ func (e *Engine) ObjectsApart(w World, asOf events.Instant, late func(Finding)) 
 	o.transferRules()
 	o.rightRules()
 	o.commissionRules()
+	if own {
+		if err := apart.SourceSequences(o.sequence); err != nil {
+			return nil, err
+		}
+	}
 	o.gaps()
 	return o.result(), nil
 }
@@ -154,13 +171,8 @@ func (o *objects) log() {
 
 // entry is LED-01 and the collection of LED-03 for one recorded variant.
 func (o *objects) entry(f *contact.Fact) {
-	if f.SourceSeq > 0 {
-		q := o.sequences[f.Source]
-		if q == nil {
-			q = &sequences{}
-			o.sequences[f.Source] = q
-		}
-		q.add(f.SourceSeq)
+	if f.SourceSeq > 0 && !o.apart {
+		o.sequence(f.Source, f.SourceSeq)
 	}
 	p := o.engine.packs.At(f.Recorded)
 	limit := p.SLASeconds
@@ -182,6 +194,16 @@ func (o *objects) entry(f *contact.Fact) {
 		o.late(*g)
 		o.found = o.found[:len(o.found)-1]
 	}
+}
+
+// sequence notes one source sequence.
+func (o *objects) sequence(source string, n int64) {
+	q := o.sequences[source]
+	if q == nil {
+		q = &sequences{}
+		o.sequences[source] = q
+	}
+	q.add(n)
 }
 
 func (o *objects) conflict(f *contact.Fact) {

@@ -114,13 +114,12 @@ func (r *Reference) AddCall(f *contact.Fact) {
 	if !ok {
 		return
 	}
-	hash := f.Identity().Hash()
-	if r.contested[hash] || len(r.corrections[f.Identity()]) > 0 {
+	c := startOf(f, d)
+	if r.contested[c.Call] || len(r.corrections[f.Identity()]) > 0 {
 		r.Dispute(f)
 		return
 	}
 	key := campaignKey{f.Controller, f.Campaign}
-	c := Start{Call: hash, Dialled: d.DialledAt, Time: f.Time, Received: f.Received, Recorded: f.Recorded}
 	if have := r.starts[key]; !have.Covers(c) {
 		r.starts[key] = have.Join(Starts{c})
 	}
@@ -142,6 +141,27 @@ func (r *Reference) Starts(controller, campaign string) Starts {
 func (r *Reference) Dispute(f *contact.Fact) {
 	r.contested[f.Identity().Hash()] = true
 	r.Add(f)
+}
+
+// DisputedCalls returns the calls held in full (Dispute) that count at the cut,
+// in no particular order.
+func (r *Reference) DisputedCalls(cut contact.Cut) []*contact.Fact {
+	var out []*contact.Fact
+	for _, s := range r.slots {
+		from := len(out)
+		out = s.Resolve(out, cut, nil)
+		out = append(out[:from], slices.DeleteFunc(out[from:], func(f *contact.Fact) bool { return f.Type != events.TypeCallConcluded })...)
+	}
+	return out
+}
+
+// OfType returns the facts of a type that count at the cut, earliest (time, id)
+// first: of the types that the object rules start from (campaign.opened and
+// .closed, list.acquired, .activated and .transferred, processor.appointed,
+// commission.paid, rights.*).
+func (r *Reference) OfType(t events.Type, cut contact.Cut) []*contact.Fact {
+	g := glance{ref: r, cut: cut}
+	return g.look(nil, refKey{refByType, string(t), ""})
 }
 
 // reindex puts s under the keys of every form that any cut may show.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/contact"
 )
 
 // Start is one call of a campaign as IT-RPO-03 sees it: when it was dialled
@@ -28,6 +29,47 @@ type Starts []Start
 // startsDepth is how many calls may be struck out by corrections before Starts
 // must be built again from all calls of the campaign.
 const startsDepth = 16
+
+// Disputes reports whether the call is held in full, because it is corrected or
+// in conflict (Dispute): the starts of its campaign pass over it.
+func (r *Reference) Disputes(call events.IdentityHash) bool { return r.contested[call] }
+
+// ExhaustedStarts reports whether so many of the first calls of a campaign are
+// disputed that those kept may not speak for the rest any more: RestartCalls is
+// due.
+func (r *Reference) ExhaustedStarts(controller, campaign string) bool {
+	disputed := 0
+	for _, s := range r.starts[campaignKey{controller, campaign}] {
+		if r.contested[s.Call] {
+			disputed++
+		}
+	}
+	return disputed >= startsDepth
+}
+
+// Preceded reports whether another call of the campaign that is not disputed
+// counts for every question for which this one does, so that it makes no
+// difference whether this one does.
+func (r *Reference) Preceded(call *contact.Fact) bool {
+	d, ok := call.Data.(*events.CallConcluded)
+	if !ok {
+		return false
+	}
+	c := startOf(call, d)
+	return slices.ContainsFunc(r.starts[campaignKey{call.Controller, call.Campaign}], func(s Start) bool {
+		return s.Call != c.Call && s.precedes(c) && !r.contested[s.Call]
+	})
+}
+
+func startOf(f *contact.Fact, d *events.CallConcluded) Start {
+	return Start{Call: f.Identity().Hash(), Dialled: d.DialledAt, Time: f.Time, Received: f.Received, Recorded: f.Recorded}
+}
+
+// RestartCalls replaces the starts of a campaign by those of all its calls that
+// are not disputed.
+func (r *Reference) RestartCalls(controller, campaign string, undisputed Starts) {
+	r.starts[campaignKey{controller, campaign}] = undisputed
+}
 
 // Join returns the Starts of both sets of calls.
 func (s Starts) Join(t Starts) Starts {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -17,23 +18,35 @@ import (
 )
 
 func (a *app) campaignsCommand() *cobra.Command {
-	return &cobra.Command{
+	var asOf string
+	cmd := &cobra.Command{
 		Use: "campaigns", Short: "List the campaigns with their calls and findings",
-		Example: "  assenso campaigns --json",
-		Args:    exactly(0, "no arguments"),
+		Long: `List the campaigns as they are counted now. With --as-of: the campaigns of which a call or
+the opening was recorded by then, with their calls. Findings as of an earlier time are not
+stored; the report of that time evaluates them.`,
+		Example: `  assenso campaigns --json
+  assenso campaigns --as-of 2026-03-12T12:00:00Z`,
+		Args: exactly(0, "no arguments"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			var list inquiry.Campaigns
-			return a.ask(cmd, "/v1/campaigns", &list, func(w io.Writer) error { return writeCampaigns(w, list) })
+			return a.ask(cmd, "/v1/campaigns"+query("as_of", asOf), &list, func(w io.Writer) error { return writeCampaigns(w, list) })
 		},
 	}
+	cmd.Flags().StringVar(&asOf, "as-of", "", "recorded by then: RFC 3339 or LEDGER_00:12,…; default as counted now")
+	return cmd
 }
 
 func writeCampaigns(w io.Writer, list inquiry.Campaigns) error {
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(tw, "CONTROLLER\tCAMPAIGN\tFIRST CALL\tLAST CALL\tCALLS\tCONFIRMED\tPOTENTIAL")
 	for _, c := range list.Campaigns {
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%d\t%d\t%d\n", c.Controller, c.Campaign, c.FirstDialled, c.LastDialled,
-			c.Counters["attempts"], c.Counters["findings.CONFIRMED"], c.Counters["findings.POTENTIAL"])
+		found := func(kind string) string {
+			if list.Positions != nil {
+				return "–" // as of an earlier time only the report knows
+			}
+			return strconv.FormatInt(c.Counters["findings."+kind], 10)
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%d\t%s\t%s\n", c.Controller, c.Campaign, c.FirstDialled, c.LastDialled, c.Counters["attempts"], found("CONFIRMED"), found("POTENTIAL"))
 	}
 	return tw.Flush()
 }

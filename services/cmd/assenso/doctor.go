@@ -15,7 +15,7 @@ func (a *app) doctorCommand() *cobra.Command {
 	var s settings
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Look at folder, keys, space, address, packs, durability and the running server; exits with 1 on a finding",
+		Short: "Look at folder, keys, space, database, address, packs, durability and the running server; exits with 1 on a finding",
 		Long: `Examine what assenso serve would meet with this configuration, and, when one is running,
 ask it whether it is ready. Nothing is changed. Exits with 1 if anything needs a person.`,
 		Example: `  assenso doctor

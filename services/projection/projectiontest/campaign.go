@@ -3,6 +3,7 @@ package projectiontest
 import (
 	"bytes"
 	"cmp"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -10,24 +11,35 @@ import (
 	"github.com/assenso/assenso/events"
 )
 
-// Campaign is one campaign of a month, K-A of A, with the given number of
-// attempts: contacts on a bought list, consulted in the register, most with
-// consent, called one to four times, some of whom object, buy or revoke. Most
-// calls keep the hours and were asked of the gate; a few in a hundred break
-// something.
-func Campaign(seed uint64, attempts int) *Log {
-	const controller, campaign = "A", "K-A"
-	rnd := rand.New(rand.NewPCG(seed, 3))
+// Campaigns are campaigns of a month side by side, K-A of A, K-B of B and so on,
+// with the given numbers of attempts: contacts on a bought list, other ones in
+// each campaign, consulted in the register, most with consent, called one to
+// four times, some of whom object, buy or revoke. Most calls keep the hours and
+// were asked of the gate; a few in a hundred break something.
+func Campaigns(seed uint64, attempts ...int) *Log {
 	b := newBuilder(dayStart - 2*day)
-	b.reference(controller, campaign, []string{"L-" + controller}, dayStart-2*day)
+	first := 0
+	for i, n := range attempts {
+		controller := string(rune('A' + i))
+		first += b.campaign(rand.New(rand.NewPCG(seed, 3+uint64(i))), controller, "K-"+controller, first, n)
+	}
+	b.sort()
+	return b.log
+}
+
+// campaign puts one campaign over the contacts from first on, and returns how
+// many they are.
+func (b *builder) campaign(rnd *rand.Rand, controller, campaign string, first, attempts int) (contacts int) {
+	b.at(dayStart-2*day).reference(controller, campaign, []string{"L-" + controller}, dayStart-2*day)
 	for i := range 40 {
-		b.put(envelope(fmt.Sprintf("cert-%d", i), "crm."+controller, "agent.certified", controller, "", dayStart-2*day,
+		b.put(envelope(fmt.Sprintf("cert-%s-%d", controller, i), "crm."+controller, "agent.certified", controller, "", dayStart-2*day,
 			map[string]any{"agent": fmt.Sprintf("agent-%d", i), "from": "2026-01-01"}), events.ContactKey{})
 	}
-	for n, i := 0, 0; n < attempts; i++ {
-		k := key(i)
+	for n := 0; n < attempts; contacts++ {
+		i, turn := first+contacts, float64(n)/float64(attempts)
+		k := orderedKey(i)
 		id := func(what string) string { return fmt.Sprintf("%s-%07d", what, i) }
-		at := dayStart - day + events.Instant(rnd.IntN(3600))*second
+		at := dayStart - day + events.Instant(turn*3600)*second
 		b.at(at).put(envelope(id("row"), "crm."+controller, "list.contact_added", controller, "", at, map[string]any{"line": "mobile", "list": "L-" + controller,
 			"vendor": "V1", "source": "web form of a price comparison", "collector": "C1", "acquired_on": "2026-01-15", "holder": "natural"}), k)
 		answer := "clear"
@@ -41,13 +53,20 @@ func Campaign(seed uint64, attempts int) *Log {
 		}
 		calls := min(1+rnd.IntN(4), attempts-n)
 		for c := range calls {
-			at = b.attempt(rnd, fmt.Sprintf("%07d-%d", i, c), controller, campaign, c, k)
+			at = b.attempt(rnd, fmt.Sprintf("%07d-%d", i, c), controller, campaign, c, turn, k)
 		}
 		n += calls
 		b.after(rnd, i, controller, at+6*minute, k)
 	}
-	b.sort()
-	return b.log
+	return contacts
+}
+
+// orderedKey is a contact key that lies, within those of one first byte, in the
+// order of i; the first byte, which decides the partition, is any.
+func orderedKey(i int) events.ContactKey {
+	k := key(i)
+	binary.BigEndian.PutUint64(k[1:], uint64(i))
+	return k
 }
 
 // sort puts every stream into the order of its stamps.
@@ -76,10 +95,11 @@ func (b *builder) sort() {
 
 // attempt is the n-th call to a contact and, for all but a few, the gate's
 // answer before it, on a working day between 10:00 and 18:00 in Rome, but for a
-// few. It returns when it was dialled.
-func (b *builder) attempt(rnd *rand.Rand, id, controller, campaign string, n int, k events.ContactKey) events.Instant {
+// few: earlier or later in the day as the turn, from 0 to 1, wants it. It
+// returns when it was dialled.
+func (b *builder) attempt(rnd *rand.Rand, id, controller, campaign string, n int, turn float64, k events.ContactKey) events.Instant {
 	workdays := []events.Instant{0, 1, 4, 5, 6, 7, 8, 11} // from Thursday
-	at := dayStart + workdays[n*2+rnd.IntN(2)]*day + 2*60*minute + events.Instant(rnd.IntN(8*3600))*second
+	at := dayStart + workdays[n*2+rnd.IntN(2)]*day + 2*60*minute + events.Instant(turn*8*3600)*second + events.Instant(rnd.IntN(120))*second
 	if rnd.IntN(50) == 0 {
 		at += 5 * 60 * minute
 	}

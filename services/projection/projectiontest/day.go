@@ -170,17 +170,46 @@ func (c *chaos) step(id string) {
 	}
 }
 
-// object puts a fact of a contact that the object rules judge.
+// object puts a fact that the object rules judge, half of them of contacts that
+// are hardly called.
 func (c *chaos) object(id, controller string, at events.Instant, k events.ContactKey) {
 	origin := fmt.Sprintf("e-%04d", c.rnd.IntN(2*len(c.ids)))
-	switch c.rnd.IntN(3) {
+	if c.rnd.IntN(2) == 0 {
+		k = key(6 + c.rnd.IntN(4))
+	}
+	switch c.rnd.IntN(6) {
 	case 0:
-		c.put(envelope(id, "crm."+controller, "contract.concluded", controller, "", at, map[string]any{"contract": "C-" + id, "channel": "phone",
+		c.put(envelope(id, "crm."+controller, "contract.concluded", controller, "", at, map[string]any{"contract": fmt.Sprintf("C-%d", c.rnd.IntN(12)), "channel": "phone",
 			"sector": "telecom", "origin": origin, "brought_by": "P1", "continuous": true, "started_on": "2026-03-20"}), k)
 	case 1:
 		c.put(envelope(id, "pbx."+controller, "call.inbound", controller, "", at, map[string]any{"origin_attempt": origin, "notice_given": c.rnd.IntN(2) == 0}), k)
-	default:
+	case 2:
 		c.put(envelope(id, "crm."+controller, "complaint.received", controller, "", at, map[string]any{"via": "subject", "cli": "+390844100100"}), k)
+	case 3:
+		c.right(id, controller, at, k)
+	case 4:
+		c.put(envelope(id, "crm."+controller, "commission.paid", controller, "", at, map[string]any{"contract": fmt.Sprintf("C-%d", c.rnd.IntN(12)), "processor": "P1"}), events.ContactKey{})
+	default:
+		c.put(envelope(id, "crm."+controller, "list.contact_added", controller, "", at, map[string]any{"list": "L-" + controller, "source": "web"}), k)
+		c.put(envelope(id+"t", "crm."+controller, "list.transferred", controller, "", at+minute, map[string]any{"list": "L-" + controller, "recipient": "Z"}), events.ContactKey{})
+	}
+}
+
+// right puts a request of a person or what answers it, with a contact or
+// without; requests are months old, so that some are overdue.
+func (c *chaos) right(id, controller string, at events.Instant, k events.ContactKey) {
+	at -= events.Instant(c.rnd.IntN(120)) * day
+	request := fmt.Sprintf("R-%d", c.rnd.IntN(8))
+	if c.rnd.IntN(3) == 0 {
+		k = events.ContactKey{}
+	}
+	switch c.rnd.IntN(4) {
+	case 0:
+		c.put(envelope(id, "crm."+controller, "rights.closed", controller, "", at, map[string]any{"request": request}), k)
+	case 1:
+		c.put(envelope(id, "crm."+controller, "rights.extended", controller, "", at, map[string]any{"request": request}), k)
+	default:
+		c.put(envelope(id, "crm."+controller, "rights.requested", controller, "", at, map[string]any{"request": request, "right": "access"}), k)
 	}
 }
 

@@ -22,6 +22,7 @@ type memory struct {
 	last      map[view.CampaignRef]events.Instant
 	sweeps    map[view.CampaignRef]view.Sweep // wanted, not yet stored
 	histories *histories
+	fresh     bool // just read from the view
 }
 
 type position struct {
@@ -33,7 +34,7 @@ type position struct {
 func remember(tx view.Tx, limit view.Positions) (*memory, error) {
 	m := &memory{
 		reference: rules.NewReference(), corrected: map[events.IdentityHash]bool{}, disputed: map[position]bool{},
-		last: map[view.CampaignRef]events.Instant{}, sweeps: map[view.CampaignRef]view.Sweep{}, histories: newHistories(historyFacts),
+		last: map[view.CampaignRef]events.Instant{}, sweeps: map[view.CampaignRef]view.Sweep{}, histories: newHistories(historyFacts), fresh: true,
 	}
 	known, err := tx.Corrections()
 	if err != nil {

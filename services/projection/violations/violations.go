@@ -180,7 +180,14 @@ func (w *work) collect(runs []projection.Run) error {
 			return err
 		}
 	}
-	return w.begin(facts)
+	if err := w.begin(facts); err != nil {
+		return err
+	}
+	if !disputed && !w.memory.fresh {
+		return nil
+	}
+	w.memory.fresh = false
+	return w.restart(facts)
 }
 
 // take notes whom one fact concerns.
@@ -247,8 +254,7 @@ func (w *work) chaseEvent(p view.Variant, id events.IdentityHash, voided bool, s
 			continue
 		}
 		if f.Type == events.TypeCallConcluded {
-			first := slices.ContainsFunc(w.memory.reference.Starts(f.Controller, f.Campaign), func(s rules.Start) bool { return s.Call == id })
-			if first || !voided {
+			if !voided || !w.memory.reference.Preceded(f) {
 				w.memory.sweepFrom(scope{controller: f.Controller, campaign: f.Campaign}, 0)
 			}
 			continue
@@ -300,7 +306,7 @@ func (w *work) begin(facts []*contact.Fact) error {
 			return err
 		}
 		w.change(ref).Starts = encoded
-		was, is := frontier(old, true), frontier(now, false)
+		was, is := frontier(w.undisputed(old), true), frontier(w.undisputed(now), false)
 		if is < was {
 			w.memory.sweepWithin(ref, is, was)
 		}
