@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/assenso/assenso/events"
 )
@@ -54,7 +55,11 @@ func union[T entry[T]](a, b []T) []T {
 
 // canonical sorts a register by key and joins elements of equal key, in place.
 func canonical[T entry[T]](r []T) []T {
-	if len(r) < 2 {
+	ordered := true
+	for i := 1; i < len(r) && ordered; i++ {
+		ordered = r[i-1].key(r[i]) < 0
+	}
+	if ordered { // as the facts of a history mostly are
 		return r
 	}
 	slices.SortFunc(r, func(a, b T) int { return a.key(b) })
@@ -72,7 +77,13 @@ func canonical[T entry[T]](r []T) []T {
 
 // compare orders origins totally: by identity, then content, then clocks.
 func (o *Origin) compare(p *Origin) int {
-	return cmp.Or(cmp.Compare(o.Source, p.Source), cmp.Compare(o.ID, p.ID), bytes.Compare(o.Digest[:], p.Digest[:]))
+	if o.Source != p.Source {
+		return strings.Compare(o.Source, p.Source)
+	}
+	if o.ID != p.ID {
+		return strings.Compare(o.ID, p.ID)
+	}
+	return bytes.Compare(o.Digest[:], p.Digest[:])
 }
 
 // order is compare refined to a total order on everything that may differ.
