@@ -41,7 +41,7 @@ func TestWhatLiesFarBackInALongHistory(t *testing.T) {
 		}, map[string]any{"basis": "request"}, "IT-RPO-13"},
 		"a call in which consent was given": {func(b *projectiontest.Builder) {
 			b.Put("o", "crm", "opposition.registered", "A", "", day8-day, one, map[string]any{"medium": "web"})
-			call(b, "unlawful", day8+hour, answered(day8+hour))
+			call(b, "unlawful", day8+hour, nil)
 			b.Put("g", "crm", "consent.granted", "A", "", day8+2*hour, one, map[string]any{"purposes": []string{"marketing"},
 				"channels": []string{"operator_call"}, "collection_attempt": "unlawful"})
 		}, nil, "IT-CON-09"},
