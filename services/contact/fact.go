@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
+	"strings"
 
 	"github.com/assenso/assenso/events"
 )
@@ -98,7 +99,10 @@ type Sensitivity struct {
 
 // compareIdentity orders by source, then id.
 func compareIdentity(a, b *Fact) int {
-	return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.ID, b.ID))
+	if a.Source != b.Source {
+		return strings.Compare(a.Source, b.Source)
+	}
+	return strings.Compare(a.ID, b.ID)
 }
 
 // compareCopies orders by identity, then content, then clocks and place; 0
@@ -107,6 +111,9 @@ func compareCopies(a, b *Fact) int {
 	if a == b {
 		return 0
 	}
-	return cmp.Or(compareIdentity(a, b), bytes.Compare(a.Digest[:], b.Digest[:]), cmp.Compare(a.Recorded, b.Recorded),
+	if c := compareIdentity(a, b); c != 0 {
+		return c
+	}
+	return cmp.Or(bytes.Compare(a.Digest[:], b.Digest[:]), cmp.Compare(a.Recorded, b.Recorded),
 		cmp.Compare(a.Received, b.Received), cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Sequence, b.Sequence))
 }

@@ -11,7 +11,8 @@ import (
 type History struct {
 	// Key is the contact.
 	Key   events.ContactKey
-	slots []Slot
+	slots []Slot // by identity
+	bound bool   // some slot holds corrections: slots point to each other
 }
 
 // NewHistory indexes the facts of one contact, in any order, with any
@@ -29,23 +30,107 @@ func NewHistory(key events.ContactKey, facts []*Fact) *History {
 	sorted := slices.Clone(facts)
 	slices.SortFunc(sorted, compareCopies)
 	sorted = slices.CompactFunc(sorted, func(a, b *Fact) bool { return compareCopies(a, b) == 0 })
-	h := &History{Key: key, slots: make([]Slot, 0, len(sorted))}
-	corrected := false
+	h := &History{Key: key, slots: make([]Slot, 0, len(sorted)), bound: slices.ContainsFunc(sorted, corrects)}
 	for i := 0; i < len(sorted); {
-		end := i + 1
-		for end < len(sorted) && compareIdentity(sorted[i], sorted[end]) == 0 {
-			end++
-		}
-		for _, f := range sorted[i:end] {
-			corrected = corrected || f.Type == events.TypeEventCorrected
-		}
+		end := sameIdentity(sorted, i)
 		h.slots = append(h.slots, Slot{copies: sorted[i:end:end]})
 		i = end
 	}
-	if corrected {
+	if h.bound {
 		h.linkCorrections()
 	}
 	return h
+}
+
+func corrects(f *Fact) bool { return f.Type == events.TypeEventCorrected }
+
+// sameIdentity returns the end of the run of one identity that begins at i.
+func sameIdentity(sorted []*Fact, i int) int {
+	end := i + 1
+	for end < len(sorted) && compareIdentity(sorted[i], sorted[end]) == 0 {
+		end++
+	}
+	return end
+}
+
+// With returns the history of h's facts and more ones, as NewHistory makes it
+// of both, at the price of the few: a long history grows by a fact without
+// being sorted again. Copies of a variant that lie behind the first one of
+// their stream are left out; no cut shows them. added are the facts that were
+// not, the caller must not change the slice. h stays as it is.
+func (h *History) With(more []*Fact) (grown *History, added []*Fact) {
+	sorted := slices.Clone(more)
+	slices.SortFunc(sorted, compareCopies)
+	bound := h.bound
+	for _, f := range sorted {
+		if n := len(added); n > 0 && covers(added[n-1], f) {
+			continue
+		}
+		if s := h.find(f.Identity()); s != nil && slices.ContainsFunc(s.copies, func(g *Fact) bool { return covers(g, f) }) {
+			continue
+		}
+		added = append(added, f)
+		bound = bound || corrects(f)
+	}
+	switch {
+	case len(added) == 0:
+		return h, nil
+	case bound:
+		return NewHistory(h.Key, append(h.facts(), added...)), added
+	}
+	grown = &History{Key: h.Key, slots: make([]Slot, 0, len(h.slots)+len(added))}
+	at := 0
+	for i := 0; i < len(added); {
+		end := sameIdentity(added, i)
+		n, known := h.search(at, added[i])
+		grown.slots = append(grown.slots, h.slots[at:n]...)
+		at = n
+		copies := added[i:end:end]
+		if known {
+			copies = slices.Concat(h.slots[n].copies, copies)
+			slices.SortFunc(copies, compareCopies)
+			at++
+		}
+		grown.slots = append(grown.slots, Slot{copies: copies})
+		i = end
+	}
+	grown.slots = append(grown.slots, h.slots[at:]...)
+	return grown, added
+}
+
+// covers: f is g, or a copy of g that lies behind it in the same stream.
+func covers(g, f *Fact) bool {
+	return compareIdentity(g, f) == 0 && g.Digest == f.Digest && g.Stream == f.Stream && compareCopies(g, f) <= 0
+}
+
+// Without returns the history that lacks the identities of which drop holds
+// for every copy. What is contested stays, because it bears on others.
+func (h *History) Without(drop func(*Fact) bool) *History {
+	out := &History{Key: h.Key, slots: make([]Slot, 0, len(h.slots)), bound: h.bound}
+	for i := range h.slots {
+		s := &h.slots[i]
+		if s.Contested() || slices.ContainsFunc(s.copies, func(f *Fact) bool { return !drop(f) }) {
+			out.slots = append(out.slots, *s)
+		}
+	}
+	return out
+}
+
+// Len counts the facts.
+func (h *History) Len() int {
+	n := 0
+	for i := range h.slots {
+		n += len(h.slots[i].copies)
+	}
+	return n
+}
+
+func (h *History) facts() []*Fact {
+	out := make([]*Fact, 0, len(h.slots)+1)
+	for i := range h.slots {
+		out = append(out, h.slots[i].copies...)
+	}
+	return out
 }
 
 // linkCorrections tells every slot which slots hold corrections of it.
@@ -65,11 +150,18 @@ func (h *History) linkCorrections() {
 
 func (h *History) find(id events.Identity) *Slot {
 	probe := &Fact{Event: events.Event{Source: id.Source, ID: id.ID}}
-	i, ok := slices.BinarySearchFunc(h.slots, probe, func(s Slot, p *Fact) int { return compareIdentity(s.copies[0], p) })
+	i, ok := h.search(0, probe)
 	if !ok {
 		return nil
 	}
 	return &h.slots[i]
+}
+
+// search returns where the slot of f's identity is, or would stand, at from or
+// later.
+func (h *History) search(from int, f *Fact) (at int, found bool) {
+	i, ok := slices.BinarySearchFunc(h.slots[from:], f, func(s Slot, p *Fact) int { return compareIdentity(s.copies[0], p) })
+	return from + i, ok
 }
 
 // View returns the facts of the contact that count at the cut, in the order of
@@ -83,6 +175,12 @@ func View(h *History, cut Cut) []*Fact { return h.Look(nil, cut, nil) }
 func (h *History) Look(dst []*Fact, cut Cut, sense *Sensitivity) []*Fact {
 	for i := range h.slots {
 		s := &h.slots[i]
+		if len(s.copies) == 1 && len(s.corrections) == 0 {
+			if f := s.copies[0]; f.Time <= cut.Occurred && f.Recorded <= cut.Recorded && f.Subject == h.Key && !corrects(f) {
+				dst = keep(dst, f, cut, sense)
+			}
+			continue
+		}
 		from := len(dst)
 		dst = s.Resolve(dst, cut, sense)
 		kept := dst[:from]
@@ -144,6 +242,16 @@ func (h *History) Contested() bool {
 		}
 	}
 	return false
+}
+
+// Forms calls yield with every form in which any cut may show a fact of the
+// history: each variant as recorded and under each amendment.
+func (h *History) Forms(yield func(*Fact)) {
+	for i := range h.slots {
+		for _, f := range h.slots[i].Forms() {
+			yield(f)
+		}
+	}
 }
 
 // Pending calls yield with every later instant at which a fact that is

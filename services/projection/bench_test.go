@@ -11,11 +11,16 @@ import (
 	"github.com/assenso/assenso/services/view"
 )
 
-// rebuild runs one projection over the log from zero.
+// rebuild runs one projection over the log from where it stands to the end.
 func rebuild(b *testing.B, log *projectiontest.Log, store view.Store, p projection.Projection) {
 	b.Helper()
+	follows(b, log, store, p, projection.Config{})
+}
+
+func follows(b *testing.B, log *projectiontest.Log, store view.Store, p projection.Projection, cfg projection.Config) {
+	b.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	run := projection.NewRunner(log, store, p, projection.Config{})
+	run := projection.NewRunner(log, store, p, cfg)
 	ended := make(chan error, 1)
 	go func() { ended <- run.Run(ctx) }()
 	err := run.AwaitIdle(ctx, log.End())
@@ -44,4 +49,21 @@ func BenchmarkViolations(b *testing.B) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	rebuild(b, log, store, violations.New(law))
+}
+
+// One operation is one late event of a contact that has 1,000 events already,
+// three such contacts, in batches of at most 60.
+func BenchmarkViolationsLate(b *testing.B) {
+	const contacts, before = 3, 15_000
+	log := projectiontest.Busy(1, contacts, before+b.N)
+	store := openView(b)
+	rebuild(b, log, store, consentstate.New(nil))
+	law := engine(b)
+	first := &projectiontest.Log{Streams: log.Prefix(100 * before / (before + b.N))}
+	rebuild(b, first, store, violations.New(law))
+	left := log.Len() - first.Len()
+	b.ReportAllocs()
+	b.ResetTimer()
+	follows(b, log, store, violations.New(law), projection.Config{MaxBatch: 60})
+	b.ReportMetric(float64(b.Elapsed().Milliseconds())/float64(left), "ms/event")
 }

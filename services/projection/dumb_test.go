@@ -2,10 +2,13 @@ package projection_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/assenso/assenso/events"
 	"github.com/assenso/assenso/services/codec"
@@ -240,48 +243,63 @@ func TestResolveAgainstDumbReading(t *testing.T) {
 // The findings kept event by event are those that the pure function gives for
 // the whole log at once.
 func TestFindingsAgainstDumbEvaluation(t *testing.T) {
-	ctx := context.Background()
-	law := engine(t)
-	for seed := uint64(40); seed < 44; seed++ {
+	for seed := uint64(40); seed < 48; seed++ {
 		log, store := projectiontest.Chaos(seed, 250), openView(t)
+		if seed%2 > 0 {
+			log = projectiontest.Busy(seed, 3, 700)
+		}
 		follow(t, log.Shuffled(seed), store, projection.Config{MaxBatch: 23})
-		dumb := readDumbly(t, log, nil)
-		ref := dumb.reference()
-		var asOf events.Instant
-		for _, f := range dumb.facts {
-			asOf = max(asOf, f.Recorded)
-		}
-		ever := contact.Cut{Occurred: events.MaxInstant, Received: events.MaxInstant, Recorded: asOf, Known: events.MaxInstant}
-		judged := 0
-		for _, key := range dumb.contacts() {
-			var want []string
-			h := contact.NewHistory(key, dumb.bearing(key))
-			for _, f := range contact.View(h, ever) {
-				a, ok := rules.AttemptOf(f)
-				if !ok {
-					continue
-				}
-				judged++
-				for _, x := range law.Assess(h, ref, a, asOf).Findings {
-					want = append(want, fmt.Sprint(f.Source, "/", f.ID, " ", a.DialledAt, " ", x.Rule, " ", x.Kind, " ", x.Severity))
-				}
-			}
-			list, err := store.FindingsOf(ctx, key)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var got []string
-			for _, x := range list {
-				got = append(got, fmt.Sprint(x.Source, "/", x.Attempt, " ", x.DialledAt, " ", x.Rule, " ", x.Kind, " ", x.Severity))
-			}
-			slices.Sort(got)
-			slices.Sort(want)
-			if !slices.Equal(got, want) {
-				t.Fatalf("history %d, contact %v:\ngot  %v\nwant %v", seed, key, got, want)
-			}
-		}
-		if judged < 20 {
+		if judged := sameAsDumb(t, log, store); judged < 20 {
 			t.Fatalf("history %d: %d attempts prove little", seed, judged)
 		}
 	}
+}
+
+// sameAsDumb holds the findings in the view against those of the whole log and
+// returns how many attempts they are about.
+func sameAsDumb(t *testing.T, log *projectiontest.Log, store view.Reader) (judged int) {
+	t.Helper()
+	law, dumb := engine(t), readDumbly(t, log, nil)
+	ref := dumb.reference()
+	var asOf events.Instant
+	for _, f := range dumb.facts {
+		asOf = max(asOf, f.Recorded)
+	}
+	ever := contact.Cut{Occurred: events.MaxInstant, Received: events.MaxInstant, Recorded: asOf, Known: events.MaxInstant}
+	for _, key := range dumb.contacts() {
+		var got, want []string
+		h := contact.NewHistory(key, dumb.bearing(key))
+		for _, f := range contact.View(h, ever) {
+			a, ok := rules.AttemptOf(f)
+			if !ok {
+				continue
+			}
+			judged++
+			for _, x := range law.Assess(h, ref, a, asOf).Findings {
+				want = append(want, fmt.Sprint(f.Source, "/", f.ID, " ", a.DialledAt, " ", x.Rule, " ", x.Kind, " ", x.Severity, " ", evidence(t, x.Evidence)))
+			}
+		}
+		list, err := store.FindingsOf(context.Background(), key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range list {
+			got = append(got, fmt.Sprint(x.Source, "/", x.Attempt, " ", x.DialledAt, " ", x.Rule, " ", x.Kind, " ", x.Severity, " ", string(x.Evidence)))
+		}
+		slices.Sort(got)
+		slices.Sort(want)
+		if d := cmp.Diff(want, got); d != "" {
+			t.Fatalf("contact %v: findings differ from those of the whole log (-want +got):\n%s", key, d)
+		}
+	}
+	return judged
+}
+
+func evidence(t *testing.T, e rules.Evidence) string {
+	t.Helper()
+	b, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }

@@ -249,3 +249,61 @@ func (c *chaos) copy() {
 	s := c.last[c.rnd.IntN(len(c.last))]
 	c.append(events.Restamp(s.body, c.clock), s.key)
 }
+
+// Busy is few contacts with very long histories, as test numbers, switchboards
+// and load tests have: n events over a year, most of them calls of two
+// controllers that nobody answers, stored in an order that has nothing to do
+// with the one in which they happened, so that nearly each arrives late. The
+// first contact gave consents in calls.
+func Busy(seed uint64, contacts, n int) *Log {
+	b := &busy{builder: newBuilder(dayStart + 400*day), rnd: rand.New(rand.NewPCG(seed, 4)), contacts: contacts}
+	for _, c := range []string{"A", "B"} {
+		b.reference(c, "K-"+c, []string{"L-" + c}, dayStart-2*day)
+	}
+	for range n {
+		b.clock += second / 100
+		b.step()
+	}
+	return b.log
+}
+
+type busy struct {
+	*builder
+	rnd      *rand.Rand
+	contacts int
+	last     string // id of the last call that somebody may have answered
+}
+
+func (b *busy) step() {
+	at := dayStart + events.Instant(b.rnd.IntN(365))*day + events.Instant(b.rnd.IntN(9*3600))*second
+	who, c := b.rnd.IntN(b.contacts), []string{"A", "B"}[b.rnd.IntN(2)]
+	k, id := key(who), fmt.Sprintf("e-%08d", b.rnd.IntN(1<<26))
+	of := func(source, typ, campaign string, data map[string]any) {
+		data["line"] = "mobile"
+		b.put(envelope(id, source, typ, c, campaign, at, data), k)
+	}
+	call := map[string]any{"dialled_at": at.String(), "purpose": "marketing", "channel": "operator_call", "processor": "P1", "cli": "+390844100100",
+		"mode": "preview", "basis": "consent", "batch": "B-K-" + c, "disposition": "no_answer"}
+	switch p := b.rnd.IntN(100); {
+	case p < 2:
+		b.grant(b.rnd, id, c, at, k)
+	case p < 3 && who == 0:
+		of("crm."+c, "consent.granted", "", map[string]any{"purposes": []string{"marketing"}, "channels": []string{"operator_call"}, "collection_attempt": b.last})
+	case p < 4:
+		of("dialer.p1.example", "opposition.registered", "", map[string]any{"medium": "in_call", "received_by": "P1"})
+	case p < 5:
+		of("crm."+c, "consent.revoked", "", map[string]any{"medium": "web"})
+	case p < 6:
+		of("crm."+c, "callback.requested", "", map[string]any{"product": "fibre"})
+	case p < 11:
+		b.call(b.rnd, id, c, "K-"+c, at, k)
+		b.last = id
+	case p < 20:
+		call["decision"] = "d-" + id
+		of("dialer.p1.example", "call.concluded", "K-"+c, call)
+		b.put(envelope("d-"+id, "gate", "decision.issued", c, "K-"+c, at-events.Instant(b.rnd.IntN(3))*minute, map[string]any{"line": "mobile", "attempt": id,
+			"verdict": "allow", "reasons": []any{}, "pack": "it/2026-07", "positions": map[string]any{"LEDGER_REF": 41}, "expires_at": (at + 10*minute).String()}), k)
+	default:
+		of("dialer.p1.example", "call.concluded", "K-"+c, call)
+	}
+}

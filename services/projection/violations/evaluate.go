@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/assenso/assenso/events"
@@ -15,15 +16,18 @@ import (
 	"github.com/assenso/assenso/services/view"
 )
 
-// load gives every touched contact that has attempts its facts; the others are
-// let go.
+// load gives every touched contact that has attempts its history; the others
+// are let go, and so are those of which nothing is new.
 func (w *work) load() error {
 	var ask []events.ContactKey
 	for key, t := range w.touched {
 		if !t.reload {
-			if facts, ok := w.memory.histories.get(key); ok {
-				t.known = merge(facts, t.fresh)
-				w.memory.histories.put(key, t.known)
+			if known, ok := w.memory.histories.get(key); ok {
+				t.history, t.fresh = known.With(t.fresh)
+				w.memory.histories.put(key, t.history)
+				if len(t.fresh) == 0 && !t.all {
+					delete(w.touched, key) // nothing but copies
+				}
 				continue
 			}
 		}
@@ -42,7 +46,7 @@ func (w *work) load() error {
 	}
 	var missing []events.ContactKey
 	for key, t := range w.touched {
-		if t.known == nil {
+		if t.history == nil {
 			missing = append(missing, key)
 		}
 	}
@@ -52,10 +56,12 @@ func (w *work) load() error {
 	}
 	for _, key := range missing {
 		t := w.touched[key]
-		if t.known, err = factsOf(stored[key], t.fresh); err != nil {
+		facts, err := factsOf(stored[key], t.fresh)
+		if err != nil {
 			return err
 		}
-		w.memory.histories.put(key, t.known)
+		t.history = contact.NewHistory(key, facts)
+		w.memory.histories.put(key, t.history)
 	}
 	return nil
 }
@@ -87,32 +93,22 @@ func hasCall(facts []*contact.Fact) bool {
 	return slices.ContainsFunc(facts, func(f *contact.Fact) bool { return f.Type == events.TypeCallConcluded })
 }
 
-// merge adds facts to known ones; a copy of a known fact adds nothing.
-func merge(known, fresh []*contact.Fact) []*contact.Fact {
-	out := known[:len(known):len(known)]
-	for _, f := range fresh {
-		if !slices.ContainsFunc(out, func(g *contact.Fact) bool { return g.Digest == f.Digest && g.ID == f.ID && g.Source == f.Source }) {
-			out = append(out, f)
-		}
-	}
-	return out
-}
-
 // factsOf decodes a history; facts that are at hand already are not decoded.
 func factsOf(h view.History, fresh []*contact.Fact) ([]*contact.Fact, error) {
-	out := make([]*contact.Fact, 0, len(h.Events))
+	at := make(map[position]*contact.Fact, len(fresh))
+	for _, f := range fresh {
+		at[position{f.Stream, f.Sequence}] = f
+	}
+	out := make([]*contact.Fact, len(h.Events))
 	for i := range h.Events {
 		e := &h.Events[i]
-		at := slices.IndexFunc(fresh, func(f *contact.Fact) bool { return f.Sequence == e.Sequence && f.Stream == e.Stream })
-		if at >= 0 {
-			out = append(out, fresh[at])
+		if out[i] = at[position{e.Stream, e.Sequence}]; out[i] != nil {
 			continue
 		}
-		f, err := factOf(e)
-		if err != nil {
+		var err error
+		if out[i], err = factOf(e); err != nil {
 			return nil, err
 		}
-		out = append(out, f)
 	}
 	return out, nil
 }
@@ -124,10 +120,11 @@ func (v *Violations) evaluate(w *work) error {
 		keys = append(keys, key)
 	}
 	var wg sync.WaitGroup
+	var next atomic.Int64
 	errs := make([]error, v.parallel)
 	for n := range v.parallel {
 		wg.Go(func() {
-			for i := n; i < len(keys); i += v.parallel {
+			for i := next.Add(1) - 1; i < int64(len(keys)); i = next.Add(1) - 1 {
 				if err := v.judge(w, keys[i], w.touched[keys[i]]); err != nil {
 					errs[n] = err
 					return
@@ -141,12 +138,17 @@ func (v *Violations) evaluate(w *work) error {
 
 // judge evaluates the attempts of one contact that something new bears on.
 func (v *Violations) judge(w *work, key events.ContactKey, t *touch) error {
-	if !hasCall(t.known) {
-		return nil
-	}
-	history := contact.NewHistory(key, t.known)
 	ever := contact.Cut{Occurred: events.MaxInstant, Received: events.MaxInstant, Recorded: w.asOf, Known: events.MaxInstant}
-	for _, f := range contact.View(history, ever) {
+	var calls []*contact.Fact
+	for _, f := range contact.View(t.history, ever) {
+		if f.Type == events.TypeCallConcluded {
+			calls = append(calls, f)
+		}
+	}
+	since, fresh := t.reach()
+	sight := v.sight(t.history, calls)
+	t.results = make([]result, 0, len(calls))
+	for _, f := range calls {
 		a, ok := rules.AttemptOf(f)
 		if !ok {
 			continue
@@ -155,14 +157,14 @@ func (v *Violations) judge(w *work, key events.ContactKey, t *touch) error {
 			CampaignRef: view.CampaignRef{Controller: f.Controller, Campaign: f.Campaign}, Contact: key, DialledAt: a.DialledAt,
 			Known: max(f.Time, f.Received), Stream: f.Stream, Sequence: f.Sequence, ID: f.ID, Source: f.Source,
 		}}
-		r.fresh = slices.ContainsFunc(t.fresh, func(g *contact.Fact) bool { return g.Sequence == f.Sequence })
+		r.fresh = fresh[f.Sequence]
 		r.due = a.Outcome.End.Add(time.Duration(v.engine.Packs().At(a.DialledAt).RecordMinutes) * time.Minute)
-		if !t.all && max(r.due, a.DialledAt) < t.since {
+		if !t.all && max(r.due, a.DialledAt) < since.of(f.Controller) {
 			r.kept = true // what is stored stands
 			t.results = append(t.results, r)
 			continue
 		}
-		assessed := v.engine.Assess(history, w.memory.reference, a, w.asOf)
+		assessed := v.engine.Assess(sight.of(&a), w.memory.reference, a, w.asOf)
 		for i := range assessed.Findings {
 			f, err := findingOf(&r.attempt, &assessed.Findings[i])
 			if err != nil {

@@ -200,25 +200,31 @@ const historyFacts = 150_000
 // generations replace each other.
 type histories struct {
 	size, held int // facts in young
-	young, old map[events.ContactKey][]*contact.Fact
+	young, old map[events.ContactKey]held
+}
+
+type held struct {
+	history *contact.History
+	facts   int
 }
 
 func newHistories(size int) *histories {
-	return &histories{size: size, young: map[events.ContactKey][]*contact.Fact{}}
+	return &histories{size: size, young: map[events.ContactKey]held{}}
 }
 
-func (h *histories) get(key events.ContactKey) ([]*contact.Fact, bool) {
-	if f, ok := h.young[key]; ok {
-		return f, true
+func (h *histories) get(key events.ContactKey) (*contact.History, bool) {
+	if k, ok := h.young[key]; ok {
+		return k.history, true
 	}
-	f, ok := h.old[key]
-	return f, ok
+	k, ok := h.old[key]
+	return k.history, ok
 }
 
-func (h *histories) put(key events.ContactKey, facts []*contact.Fact) {
-	h.held += len(facts) - len(h.young[key])
-	h.young[key] = facts
+func (h *histories) put(key events.ContactKey, history *contact.History) {
+	k := held{history, history.Len()}
+	h.held += k.facts - h.young[key].facts
+	h.young[key] = k
 	if h.held > h.size/2 {
-		h.old, h.young, h.held = h.young, map[events.ContactKey][]*contact.Fact{}, 0
+		h.old, h.young, h.held = h.young, map[events.ContactKey]held{}, 0
 	}
 }

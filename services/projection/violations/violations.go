@@ -39,6 +39,7 @@ const (
 // Violations is the projection. Make one with New.
 type Violations struct {
 	engine   *rules.Engine
+	back     events.Instant // see lookBack
 	parallel int
 	memory   *memory // nil: to be read from the view
 	pending  bool
@@ -48,7 +49,7 @@ var _ projection.Projection = (*Violations)(nil)
 
 // New returns the projection under the packs of the engine.
 func New(engine *rules.Engine) *Violations {
-	return &Violations{engine: engine, parallel: runtime.GOMAXPROCS(0), pending: true}
+	return &Violations{engine: engine, back: lookBack(engine.Packs()), parallel: runtime.GOMAXPROCS(0), pending: true}
 }
 
 // Projection implements projection.Projection.
@@ -100,10 +101,9 @@ func (v *Violations) Apply(tx view.Tx, runs []projection.Run, to view.Progress) 
 // touch is why a contact is looked at.
 type touch struct {
 	fresh   []*contact.Fact
-	all     bool           // whatever the facts: corrections, conflicts, sweeps
-	since   events.Instant // earliest legal time among fresh
-	reload  bool           // what lies elsewhere may have changed
-	known   []*contact.Fact
+	all     bool // whatever the facts: corrections, conflicts, sweeps
+	reload  bool // what lies elsewhere may have changed
+	history *contact.History
 	old     []view.AttemptFindings
 	results []result
 }
@@ -132,7 +132,7 @@ type work struct {
 func (w *work) touch(key events.ContactKey) *touch {
 	t := w.touched[key]
 	if t == nil {
-		t = &touch{since: events.MaxInstant}
+		t = &touch{}
 		w.touched[key] = t
 	}
 	return t
@@ -204,7 +204,6 @@ func (w *work) take(f *contact.Fact) {
 	}
 	t := w.touch(f.Subject)
 	t.fresh = append(t.fresh, f)
-	t.since = min(t.since, f.Time)
 	if f.Type == events.TypeCallConcluded {
 		w.calls = append(w.calls, view.CampaignRef{Controller: f.Controller, Campaign: f.Campaign})
 	}
