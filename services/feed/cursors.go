@@ -150,6 +150,17 @@ func (c *cursors) change(ctx context.Context, controller, dialer string, change 
 	}
 }
 
+// know makes a cursor before its dialer has acknowledged anything: erasures
+// wait for a dialer that is known.
+func (c *cursors) know(ctx context.Context, controller, dialer string) error {
+	cur, err := c.get(ctx, controller, dialer)
+	if err != nil || cur.revision != 0 {
+		return err
+	}
+	_, err = c.change(ctx, controller, dialer, func(*cursor) error { return nil })
+	return err
+}
+
 // all returns every cursor.
 func (c *cursors) all(ctx context.Context) ([]*cursor, error) {
 	w, err := c.kv.WatchAll(ctx, jetstream.IgnoreDeletes())

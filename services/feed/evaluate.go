@@ -22,6 +22,7 @@ type looked struct {
 	next    events.Instant // when time alone may change them
 	entries []said.Entry   // what was said, as stored
 	cites   []said.Cited
+	erased  []*contact.Fact // erasures: FEED may have forgotten what was said
 }
 
 // look works out what stands against contacts now, side by side; extra are
@@ -62,10 +63,23 @@ func (l *life) lookAt(ctx context.Context, key events.ContactKey, extra []*conta
 	facts = append(facts, extra...)
 	out.stops, out.next = standing.OfContact(l.cfg.Engine, l.world.Reference, contact.NewHistory(key, facts), l.orders, now)
 	out.cites = cites(facts)
+	if l.building {
+		out.erased = erasuresOf(facts)
+	}
 	if out.entries, err = l.cfg.Said.Of(ctx, key); err != nil {
 		return out, fmt.Errorf("feed: %w", err)
 	}
 	return out, nil
+}
+
+func erasuresOf(facts []*contact.Fact) []*contact.Fact {
+	var out []*contact.Fact
+	for _, f := range facts {
+		if f.Type == events.TypeErasureExecuted {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // facts reads all that bears on a contact from the event index.

@@ -157,7 +157,7 @@ func newRig(t *testing.T) *rig {
 	core, logs := observer.New(zapcore.DebugLevel)
 	r.logs = logs
 	r.cfg = Config{
-		Ledger: r.log, View: store, Index: consentstate.Name, Await: func(ctx context.Context, p view.Positions) error { return r.index.Await(ctx, p) }, Engine: engine(), Numbers: r.numbers,
+		Ledger: r.log, View: store, Index: consentstate.Name, Await: projection.Poll(store, consentstate.Name, time.Millisecond), Engine: engine(), Numbers: r.numbers,
 		Intake: r.queue, Conn: r.conn, Clock: r.clock.now, BeatEvery: 20 * time.Millisecond, Retry: time.Millisecond, Log: zap.New(core),
 	}
 	r.openSaid()

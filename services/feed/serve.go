@@ -86,6 +86,12 @@ func (f *Feed) answerSnapshot(ctx context.Context, m *nats.Msg) {
 	if err != nil || m.Reply == "" {
 		return
 	}
+	var ask events.FeedSnapshotRequest
+	if len(m.Data) > 0 && json.Unmarshal(m.Data, &ask) == nil && ask.Dialer != "" {
+		if err := f.cursors.know(ctx, controller, ask.Dialer); err != nil && ctx.Err() == nil {
+			f.log.Warn("feed: a dialer's cursor was not made", telemetry.Err(err))
+		}
+	}
 	page := events.FeedPage{Messages: []events.FeedMessage{}}
 	send := func() error {
 		body, err := json.Marshal(page)

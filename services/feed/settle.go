@@ -82,6 +82,9 @@ func (l *life) lookAgain(ctx context.Context, u *unit, keys []events.ContactKey)
 	for i := range list {
 		k := &list[i]
 		l.differences(u, k.contact, k.stops, k.entries, false)
+		for _, f := range k.erased {
+			l.takeBack(u, f, k)
+		}
 		u.change.Due = append(u.change.Due, said.Due{Contact: k.contact, At: k.next})
 		for _, c := range k.cites {
 			if !l.cited[c] {

@@ -87,6 +87,22 @@ func (l *life) differences(u *unit, contact events.ContactKey, stops []standing.
 	}
 }
 
+// takeBack says, while the feed's memory is built anew, that nothing stands for
+// the controller of an erasure but what is said otherwise: what FEED held of
+// the contact was deleted, so nobody knows what dialers were told.
+func (l *life) takeBack(u *unit, f *contact.Fact, k *looked) {
+	heard := l.heardOf(k.contact, k.entries)
+	for _, kind := range events.FeedKinds {
+		key := events.FeedKey{Controller: f.Controller, Contact: k.contact, Kind: kind}
+		if heard[key] != nil || slices.ContainsFunc(k.stops, func(s standing.Stop) bool { return s.Key == key }) {
+			continue
+		}
+		m := events.FeedMessage{Kind: kind, Effect: events.FeedResume, Controller: f.Controller, Contact: k.contact, At: l.cfg.Clock(), Sent: l.cfg.Clock()}
+		cause(&m, f)
+		u.say(saying{entry: said.Entry{Message: m}})
+	}
+}
+
 func sorted(heard map[events.FeedKey]*said.Entry) []*said.Entry {
 	out := make([]*said.Entry, 0, len(heard))
 	for _, e := range heard {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -19,7 +20,8 @@ const wipeEvery = time.Second
 
 // wipe securely deletes the messages about erased contacts, until ctx ends. A
 // message goes once every known dialer of the controller has acknowledged the
-// erasure, at the latest after Config.WipeAfter.
+// erasure and every consumer of FEED has read it, at the latest after
+// Config.WipeAfter.
 func (f *Feed) wipe(ctx context.Context) {
 	tick := time.NewTicker(wipeEvery)
 	defer tick.Stop()
@@ -51,9 +53,13 @@ func (f *Feed) wipeAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	slowest, err := f.slowestReader(ctx)
+	if err != nil {
+		return err
+	}
 	now := f.cfg.Clock()
 	for _, w := range list {
-		if now < w.Latest && waits(dialers, w) {
+		if now < w.Latest && (waits(dialers, w) || slowest < w.UpTo) {
 			continue
 		}
 		if err := f.wipeOne(ctx, w); err != nil {
@@ -72,6 +78,27 @@ func waits(dialers []*cursor, w said.Wipe) bool {
 		}
 	}
 	return false
+}
+
+// slowestReader is the position up to which every consumer of FEED has read,
+// also those of dialers that acknowledge nothing.
+func (f *Feed) slowestReader(ctx context.Context) (uint64, error) {
+	stream, err := f.js.Stream(ctx, events.FeedStream)
+	if err != nil {
+		return 0, fmt.Errorf("stream %s: %w", events.FeedStream, err)
+	}
+	slowest := uint64(math.MaxUint64)
+	list := stream.ListConsumers(ctx)
+	for c := range list.Info() {
+		switch {
+		case c.NumPending == 0 && c.NumAckPending == 0:
+		case c.Config.AckPolicy == jetstream.AckNonePolicy:
+			slowest = min(slowest, c.Delivered.Stream)
+		default:
+			slowest = min(slowest, c.AckFloor.Stream)
+		}
+	}
+	return slowest, list.Err()
 }
 
 // wipeOne deletes the messages of one contact; a crash in between repeats it.

@@ -61,7 +61,7 @@ CREATE INDEX due_at ON due (at_us);
 
 -- Reasons to look at every contact again.
 CREATE TABLE sweep (
-    id   INTEGER NOT NULL PRIMARY KEY,
+    id   INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT,
     kind TEXT NOT NULL
 ) STRICT;
 
