@@ -91,14 +91,14 @@ func openCursors(ctx context.Context, js jetstream.JetStream, replicas int) (*cu
 	return &cursors{kv}, nil
 }
 
-// cursorKey names a cursor: two tokens, escaped with = since a key may not hold %.
-func cursorKey(controller, dialer string) string {
+// CursorKey names a cursor in the bucket: two tokens, escaped with = since a key may not hold %.
+func CursorKey(controller, dialer string) string {
 	return strings.ReplaceAll(events.SubjectToken(controller)+"."+events.SubjectToken(dialer), "%", "=")
 }
 
 // get returns a cursor; a dialer that never acknowledged has a zero one.
 func (c *cursors) get(ctx context.Context, controller, dialer string) (*cursor, error) {
-	e, err := c.kv.Get(ctx, cursorKey(controller, dialer))
+	e, err := c.kv.Get(ctx, CursorKey(controller, dialer))
 	if errors.Is(err, jetstream.ErrKeyNotFound) {
 		return &cursor{Controller: controller, Dialer: dialer}, nil
 	}
@@ -132,9 +132,9 @@ func (c *cursors) change(ctx context.Context, controller, dialer string, change 
 			return nil, fmt.Errorf("write cursor: %w", err)
 		}
 		if cur.revision == 0 {
-			_, err = c.kv.Create(ctx, cursorKey(controller, dialer), body)
+			_, err = c.kv.Create(ctx, CursorKey(controller, dialer), body)
 		} else {
-			_, err = c.kv.Update(ctx, cursorKey(controller, dialer), body, cur.revision)
+			_, err = c.kv.Update(ctx, CursorKey(controller, dialer), body, cur.revision)
 		}
 		if err == nil {
 			return cur, nil
