@@ -22,6 +22,7 @@ const (
 	pageMost     = 500 // messages of one page of a snapshot
 	snapshotMost = 4   // snapshots at once
 	settleMost   = 2 * time.Second
+	pageTimeout  = 10 * time.Second
 )
 
 // LagSubject is where the lag of all dialers is asked for (core NATS request;
@@ -102,6 +103,8 @@ func (f *Feed) answerSnapshot(ctx context.Context, m *nats.Msg) {
 			return err
 		}
 		page.Messages, page.Page = page.Messages[:0], page.Page+1
+		ctx, cancel := context.WithTimeout(ctx, pageTimeout)
+		defer cancel()
 		return f.cfg.Conn.FlushWithContext(ctx) // no faster than the broker takes it
 	}
 	err = f.snapshot(ctx, controller, func(position uint64) { page.Position = position }, func(list []events.FeedMessage) error {
