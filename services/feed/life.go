@@ -19,8 +19,8 @@ import (
 
 // Bounds of a life.
 const (
-	readBatch   = 4096 // records read at once
-	settleBatch = 2048 // records settled at once
+	readBatch   = 512  // records read at once
+	settleBatch = 512  // records settled at once
 	dueBatch    = 1024 // contacts looked at at once because of time or a sweep
 	queueMost   = 64   // batches that wait for the event index
 	unitsMost   = 8    // commits under way
