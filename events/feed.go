@@ -103,6 +103,30 @@ type FeedMessage struct {
 	Ledger FeedPlace `json:"ledger,omitzero"`
 }
 
+// FeedKey says what a message is about: a later message with the same key
+// replaces an earlier one. List and Campaign are set where no contact is meant
+// and the message names one.
+type FeedKey struct {
+	Controller string
+	Contact    ContactKey
+	List       string
+	Campaign   string
+	Kind       FeedKind
+}
+
+// Key returns what m is about. A message without contact names at most one
+// list or campaign.
+func (m *FeedMessage) Key() FeedKey {
+	k := FeedKey{Controller: m.Controller, Contact: m.Contact, Kind: m.Kind}
+	if m.Contact.IsZero() && len(m.Lists) > 0 {
+		k.List = m.Lists[0]
+	}
+	if m.Contact.IsZero() && len(m.Campaigns) > 0 {
+		k.Campaign = m.Campaigns[0]
+	}
+	return k
+}
+
 // FeedSnapshotRequest asks for what stands. Dialer names the durable cursor.
 type FeedSnapshotRequest struct {
 	Dialer string `json:"dialer"`

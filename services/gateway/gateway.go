@@ -39,6 +39,7 @@ type Config struct {
 	RejectLog RejectLog
 	ParkedLog ParkedLog
 	Readiness Readiness
+	Feed      Feed // nil: every question about it is answered with 503
 
 	// Clock is the ledger's clock; nil = the wall clock.
 	Clock func() events.Instant
@@ -77,6 +78,9 @@ type Gateway struct {
 	api     huma.API
 	handler http.Handler
 	meters  *meters
+
+	feeds    context.Context // ends when streams of the feed must
+	endFeeds context.CancelFunc
 }
 
 // New checks the configuration and builds the routes. Nothing runs yet.
@@ -86,6 +90,7 @@ func New(cfg Config) (*Gateway, error) {
 	}
 	cfg.defaults()
 	g := &Gateway{cfg: cfg, log: cfg.Log}
+	g.feeds, g.endFeeds = context.WithCancel(context.Background())
 	var err error
 	if g.meters, err = newMeters(cfg.Metrics); err != nil {
 		return nil, fmt.Errorf("gateway new: register metrics: %w", err)
@@ -98,6 +103,9 @@ func New(cfg Config) (*Gateway, error) {
 func (c *Config) defaults() {
 	if c.Clock == nil {
 		c.Clock = func() events.Instant { return events.InstantOf(time.Now()) }
+	}
+	if c.Feed == nil {
+		c.Feed = noFeed{}
 	}
 	if c.Metrics == nil {
 		c.Metrics = prometheus.NewRegistry()
@@ -127,6 +135,7 @@ func (g *Gateway) routes() {
 	g.objectRoutes()
 	g.enquiryRoutes()
 	g.numberRoutes()
+	g.feedRoutes()
 	g.operatingRoutes()
 	g.healthRoutes(mux)
 	mux.HandleFunc("/", notFound)
@@ -165,6 +174,7 @@ func (g *Gateway) Run(ctx context.Context, l net.Listener) error {
 	})
 	group.Go(func() error {
 		<-ctx.Done()
+		g.endFeeds()
 		defer stopReceiving()
 		drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.cfg.DrainTimeout)
 		defer cancel()

@@ -27,6 +27,7 @@ func openAPIConfig(version string) huma.Config {
 		{Name: "decisions", Description: "Ask before the call"},
 		{Name: "contacts", Description: "What is known of a contact"},
 		{Name: "campaigns", Description: "Campaigns and their reports"},
+		{Name: "feed", Description: "What dialers must stop calling"},
 		{Name: "operating", Description: "Rejects, parked messages, health"},
 	}
 	c.Components.Schemas = huma.NewMapRegistry("#/components/schemas/", huma.DefaultSchemaNamer)

@@ -81,6 +81,8 @@ var problems = []row{
 	{ErrNoGate, "no-gate", http.StatusServiceUnavailable, 1, "no gate answers: do not call, ask again"},
 	{ErrReceipt, "receipt-not-genuine", http.StatusUnprocessableEntity, 0, "this is no receipt of this gate, or it was changed"},
 	{ErrUnknown, "unknown", http.StatusNotFound, 0, "nothing is kept under this id"},
+	{ErrFeedAway, "feed-away", http.StatusServiceUnavailable, 1, "no feed answers: stop calling once the last heartbeat is old, and ask again"},
+	{ErrFeedSlow, "feed-slow", http.StatusServiceUnavailable, 1, "the reader did not take what came: follow again from the last position"},
 	{access.ErrUnauthenticated, "unauthenticated", http.StatusUnauthorized, 0, "not authenticated"},
 	{vault.ErrUnavailable, "vault-unavailable", http.StatusServiceUnavailable, 2, "the vault cannot be reached: try again"},
 	{vault.ErrUnknown, "unknown", http.StatusNotFound, 0, "the vault holds no such entry"},

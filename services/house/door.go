@@ -33,10 +33,13 @@ func (h *House) openGateway(context.Context) error {
 		return nil
 	}
 	shelf := shelf{h.rejects, h.parked}
-	var err error
+	tails, err := h.openTails()
+	if err != nil {
+		return err
+	}
 	h.gateway, err = gateway.New(gateway.Config{
 		Version: Version(), Access: h.access, Intake: h.intake, Rejects: shelf, Normalise: numbers.Normalise, Key: h.contactKey,
-		Desk: h.desk, Gate: asked{h}, Reports: h.reports, Objects: h.reports, Enquiries: h.reports, Numbers: h.number, RejectLog: shelf, ParkedLog: shelf, Readiness: h,
+		Desk: h.desk, Gate: asked{h}, Reports: h.reports, Objects: h.reports, Enquiries: h.reports, Numbers: h.number, RejectLog: shelf, ParkedLog: shelf, Readiness: h, Feed: tails,
 		Clock: h.clock, Log: h.log, Metrics: h.metrics, ReceiptWait: h.cfg.Gateway.ReceiptWait, MaxBody: h.cfg.Gateway.MaxBody,
 	})
 	if err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/assenso/assenso/schemas/packs/it"
 	"github.com/assenso/assenso/services/access"
 	"github.com/assenso/assenso/services/embedded"
+	"github.com/assenso/assenso/services/feed"
 	"github.com/assenso/assenso/services/gate"
 	"github.com/assenso/assenso/services/gateway"
 	"github.com/assenso/assenso/services/inquiry"
@@ -79,6 +80,7 @@ type House struct {
 	desk       *inquiry.Desk
 	gate       *gate.Gate
 	issuer     *gate.Issuer
+	feed       *feed.Feed
 	indexed    func(context.Context, view.Positions) error // waits for consentstate
 	reports    *Reports
 	listener   net.Listener
@@ -119,7 +121,7 @@ func Open(ctx context.Context, cfg Config, o Options) (*House, error) {
 	h.clock = recorder.Monotone(wall)
 	for _, step := range []func(context.Context) error{
 		h.openLaw, h.openBroker, h.openLedger, h.openVault, h.openIntake, h.openView,
-		h.openRecorders, h.openProjections, h.openDesk, h.openGate, h.openGateway,
+		h.openRecorders, h.openProjections, h.openDesk, h.openGate, h.openFeed, h.openGateway,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, h.Close())

@@ -74,7 +74,7 @@ func (p *Player) Play(ctx context.Context, s *scenario.Scenario) (_ *scenario.Re
 	cfg := Default()
 	cfg.Data, cfg.Ledger.Durability, cfg.Ledger.Partitions = folder, ledger.Fast, 2
 	cfg.Gate.Patience = time.Minute // the clock stands meanwhile
-	cfg.Only = slices.DeleteFunc(slices.Clone(Services), func(name string) bool { return name == ServiceGateway })
+	cfg.Only = slices.DeleteFunc(slices.Clone(Services), func(name string) bool { return name == ServiceGateway || name == ServiceFeed })
 	log := p.Log
 	if log == nil {
 		log = zap.NewNop()

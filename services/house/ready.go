@@ -50,6 +50,7 @@ func (h *House) Ready(ctx context.Context) (reasons []string, lag map[string]uin
 		}
 	}
 	reasons = append(reasons, h.gateReady()...)
+	reasons = append(reasons, h.feedReady()...)
 	slices.Sort(reasons)
 	return reasons, lag
 }

@@ -11,7 +11,7 @@ var Services = []string{
 	ServiceGateway,
 	RecorderOf(events.FamilyGrants), RecorderOf(events.FamilyRevocations), RecorderOf(events.FamilyOppositions),
 	RecorderOf(events.FamilyOutcomes), RecorderOf(events.FamilyCampaigns),
-	ServiceConsentState, ServiceViolations, ServiceGate,
+	ServiceConsentState, ServiceViolations, ServiceGate, ServiceFeed,
 }
 
 // Names of services.
@@ -20,6 +20,7 @@ const (
 	ServiceConsentState = "projection.consentstate"
 	ServiceViolations   = "projection.violations"
 	ServiceGate         = "gate"
+	ServiceFeed         = "feed"
 )
 
 // RecorderOf returns the service name of a family's recorder.

@@ -62,7 +62,7 @@ Settings come from --config FILE, then ASSENSO_… variables, then flags; later 
 	f.StringVar(&a.key, "key-file", a.env("KEY_FILE", ""), "`FILE` with the access key for the server")
 	f.BoolVar(&a.json, "json", false, "print JSON, one object a line where there are many")
 	root.AddCommand(a.serveCommand(), a.decideCommand(), a.verifyCommand(), a.reportCommand(), a.campaignsCommand(), a.contactsCommand(),
-		a.rejectsCommand(), a.parkedCommand(), a.importCommand(), a.scenarioCommand(), a.rulesCommand(), a.whatIfCommand(), a.contractCommand(), a.caseCommand(), a.doctorCommand(), a.keyCommand(), a.demoCommand(), a.versionCommand())
+		a.rejectsCommand(), a.parkedCommand(), a.feedCommand(), a.importCommand(), a.scenarioCommand(), a.rulesCommand(), a.whatIfCommand(), a.contractCommand(), a.caseCommand(), a.doctorCommand(), a.keyCommand(), a.demoCommand(), a.versionCommand())
 	return root
 }
 
