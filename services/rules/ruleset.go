@@ -1,0 +1,27 @@
+package rules
+
+import "github.com/assenso/assenso/events"
+
+// SetOf returns the set that holds one attempt-level rule, empty for any other
+// id: the doubts of the system are in no set.
+func SetOf(rule string) RuleSet {
+	if i := ruleIndex(rule); i < len(ruleOrder) && ruleOrder[i] == rule {
+		return 1 << i
+	}
+	return 0
+}
+
+// Ruled returns the short form of a Decision, but for RegisterUntil, which a
+// Decision does not bear.
+func Ruled(d *Decision) Ruling {
+	r := Ruling{Verdict: d.Verdict, ValidUntil: d.ValidUntil}
+	for i := range d.Reasons {
+		set := SetOf(d.Reasons[i].Rule)
+		if d.Reasons[i].Effect == events.VerdictBlock {
+			r.Blocks |= set
+		} else {
+			r.Warns |= set
+		}
+	}
+	return r
+}
