@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strconv"
 
@@ -18,6 +19,19 @@ type List interface {
 	// An error ends the list: what was answered before stands, nothing more is.
 	Answer(ctx context.Context, keys []events.ContactKey, out []Answer) error
 }
+
+// Errors that end a list, or keep it from beginning.
+var (
+	// ErrDoubt: the ledger is not sure of anything for now; the message says
+	// why. Nothing is recorded of the list: check it again.
+	ErrDoubt = errors.New("the gate is in doubt, so no list is answered")
+	// ErrCampaign: this controller opened no such campaign.
+	ErrCampaign = errors.New("unknown campaign")
+	// ErrPack: no rule pack is valid at the instant.
+	ErrPack = errors.New("no rule pack")
+	// ErrPast: the instant has passed: a list is checked now, or planned.
+	ErrPast = errors.New("the instant has passed")
+)
 
 // Doubt says that the ledger itself is not sure of an answer.
 type Doubt uint8

@@ -3,7 +3,6 @@ package listcheck
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/assenso/assenso/events"
@@ -32,9 +31,9 @@ func ParseQuestion(text []byte) (q events.Question, at events.Instant, faults []
 		fail("campaign_missing", "campaign", "name the campaign of the calls")
 	}
 	for _, f := range []struct{ set, name, value string }{
-		{"purpose", "purpose", q.Purpose}, {"channel", "channel", q.Channel}, {"dialler mode", "mode", q.Mode}, {"basis", "basis", q.Basis},
+		{"attempt purpose", "purpose", q.Purpose}, {"channel", "channel", q.Channel}, {"dialler mode", "mode", q.Mode}, {"basis", "basis", q.Basis},
 	} {
-		if f.value != "" && !slices.Contains(events.ClosedSets[f.set], f.value) {
+		if f.value != "" && !events.InSet(f.set, f.value) {
 			fail("value_unknown", f.name, "write one of: "+strings.Join(events.ClosedSets[f.set], ", "))
 		}
 	}
