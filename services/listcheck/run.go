@@ -30,6 +30,9 @@ type Run struct {
 	// list. While it blocks, reading stops: the memory of a run is bounded. It is
 	// called from one goroutine and must not keep the bytes.
 	Write func(lines []byte) error
+	// Stop, where not nil, is called once when the run has failed, to end a Read
+	// that blocks; Read may still be called once more.
+	Stop func()
 }
 
 // Bounds of a chunk.
@@ -107,6 +110,9 @@ func (r *Run) Do(ctx context.Context) (Totals, error) {
 	var totals Totals
 	group.Go(func() (err error) {
 		totals, err = r.write(ctx, order, free)
+		if err != nil && r.Stop != nil {
+			r.Stop()
+		}
 		return err
 	})
 	if err := group.Wait(); err != nil {
