@@ -53,9 +53,7 @@ func (g *gatekeeper) hear(m *nats.Msg) {
 		out = g.answer(q, &r)
 	}
 	if out == nil {
-		if err := r.Sign(g.key); err != nil {
-			g.t.Errorf("sign: %v", err)
-		}
+		r.Sign(g.key)
 		out = r
 	}
 	body, err := json.Marshal(out)

@@ -253,6 +253,7 @@ func (w *writer) lookUp(ctx context.Context, lane int, batch []record, positions
 // dispute gives the reference state what bears on it from contacts' streams, as
 // far as it lies within the positions; mu is held for writing.
 func (w *writer) dispute(facts []*contact.Fact, p ledger.Positions) {
+	w.referred++
 	for _, f := range facts {
 		switch {
 		case ledger.Sequence(f.Sequence) > p[ledger.Stream(f.Stream)]: // its own arrival brings it again
@@ -385,14 +386,25 @@ func (w *writer) commit(lane int, batch []record) {
 	w.moved()
 }
 
+// addCall joins a call to the first calls of its campaign; after those a call
+// changes nothing for the campaign.
+func (w *writer) addCall(f *contact.Fact) {
+	before := w.reference.Starts(f.Controller, f.Campaign)
+	w.reference.AddCall(f)
+	if after := w.reference.Starts(f.Controller, f.Campaign); !slices.Equal(before, after) || w.reference.Disputed(f) {
+		w.referred++
+	}
+}
+
 func (w *writer) commitOne(r *record) {
 	f := r.fact
 	if f.Subject.IsZero() {
 		w.reference.Add(f)
+		w.referred++
 		return
 	}
 	if f.Type == events.TypeCallConcluded {
-		w.reference.AddCall(f)
+		w.addCall(f)
 	}
 	if _, full := w.full[f.Subject]; full || r.full {
 		w.markFull(f.Subject)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
+	"unsafe"
 
 	"github.com/assenso/assenso/events"
 )
@@ -130,15 +131,15 @@ func parseUUID(s string) (id [16]byte, ok bool) {
 	return id, true
 }
 
-func uuidText(id []byte) string {
-	var b [36]byte
+// formatUUID writes a UUID in lower-case canonical form.
+func formatUUID(b *[36]byte, id []byte) []byte {
 	hex.Encode(b[0:8], id[0:4])
 	hex.Encode(b[9:13], id[4:6])
 	hex.Encode(b[14:18], id[6:8])
 	hex.Encode(b[19:23], id[8:10])
 	hex.Encode(b[24:36], id[10:16])
 	b[8], b[13], b[18], b[23] = '-', '-', '-', '-'
-	return string(b[:])
+	return b[:]
 }
 
 // errRecord: the memory of a contact cannot be read. It never happens but by a
@@ -146,8 +147,12 @@ func uuidText(id []byte) string {
 var errRecord = fmt.Errorf("gate memory unreadable")
 
 // next reads the first fact of b and returns what follows it.
-func (f *encoded) next(b []byte) (rest []byte, err error) {
-	r := reader{b: b}
+func (f *encoded) next(b []byte) (rest []byte, err error) { return f.nextIn(b, nil) }
+
+// nextIn reads like next; texts lie in the given memory and live as long as
+// that. nil = each text in its own.
+func (f *encoded) nextIn(b []byte, texts *texts) (rest []byte, err error) {
+	r := reader{b: b, texts: texts}
 	flags := r.byte()
 	*f = encoded{template: uint32(r.uvarint())}
 	unit := int64(milli)
@@ -182,6 +187,7 @@ func (f *encoded) next(b []byte) (rest []byte, err error) {
 type reader struct {
 	b      []byte
 	failed bool
+	texts  *texts
 }
 
 func (r *reader) take(n int) []byte {
@@ -233,9 +239,29 @@ func (r *reader) text() string {
 	n := r.uvarint()
 	if n == 0 {
 		if id := r.take(16); id != nil {
-			return uuidText(id)
+			var text [36]byte
+			return r.texts.keep(formatUUID(&text, id))
 		}
 		return ""
 	}
-	return string(r.take(int(min(n, 1<<20))))
+	return r.texts.keep(r.take(int(min(n, 1<<20))))
+}
+
+// texts is memory for many short texts, used again after reset.
+type texts struct{ b []byte }
+
+func (t *texts) reset() {
+	if t != nil {
+		t.b = t.b[:0]
+	}
+}
+
+// keep returns b as a string. It is valid until reset; without texts, for ever.
+func (t *texts) keep(b []byte) string {
+	if t == nil || len(b) == 0 {
+		return string(b)
+	}
+	at := len(t.b)
+	t.b = append(t.b, b...) // an array that is outgrown lives on with its strings
+	return unsafe.String(&t.b[at], len(b))
 }

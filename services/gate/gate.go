@@ -74,6 +74,8 @@ type Gate struct {
 	writer    *writer
 	histories *lru.Cache[events.ContactKey, heldHistory]
 	scratches sync.Pool
+	// listScratches are those of list checks.
+	listScratches sync.Pool
 
 	beatsMu  sync.RWMutex
 	beats    map[events.Family]ledger.Beat
@@ -96,6 +98,7 @@ func New(cfg Config) (*Gate, error) {
 	cfg.defaults()
 	g := &Gate{cfg: cfg, state: newState(cfg.Ledger.Partitions())}
 	g.scratches.New = func() any { return new(scratch) }
+	g.listScratches.New = func() any { return newListScratch() }
 	var err error
 	if g.histories, err = lru.New[events.ContactKey, heldHistory](cfg.Histories); err != nil {
 		return nil, fmt.Errorf("gate new: %w", err)

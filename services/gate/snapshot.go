@@ -485,6 +485,7 @@ func (g *Gate) readTrailer(r *sections, s *state) error {
 func (g *Gate) adopt(h *snapshotHeader, s *state, seen *filter) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.referred++
 	g.shards, g.reference, g.full, g.moves, g.floor = s.shards, s.reference, s.full, s.moves, s.floor
 	w := g.writer
 	w.seen = seen

@@ -31,6 +31,9 @@ type state struct {
 	// a number that changes with every event of theirs.
 	full  map[events.ContactKey]uint64
 	moves uint64
+	// referred changes whenever the reference does: what was worked out from it
+	// is to be worked out again.
+	referred uint64
 	// floor is the latest instant that any question or stored form relied on:
 	// the gate's clock never goes back behind it.
 	floor events.Instant
@@ -140,11 +143,37 @@ func (s *state) markFull(key events.ContactKey) {
 	s.full[key] = s.moves
 }
 
-// scratch is the memory of one rebuilding of facts, used again.
+// scratch is the memory of one rebuilding of facts, used again. A slice that
+// is outgrown lives on with what points into it.
 type scratch struct {
 	facts  []*contact.Fact
 	values []contact.Fact
-	calls  []events.CallConcluded
+	// texts, where not nil, holds the texts of facts: then they are valid until
+	// the next rebuild only.
+	texts *texts
+
+	calls       []events.CallConcluded
+	grants      []events.ConsentGranted
+	proofs      []events.Proof
+	reverified  []events.ConsentReverified
+	invalidated []events.ConsentInvalidated
+	concluded   []events.ContractConcluded
+	ended       []events.ContractEnded
+}
+
+// reset forgets the facts of the contact before.
+func (sc *scratch) reset() {
+	sc.facts, sc.values = sc.facts[:0], sc.values[:0]
+	sc.calls, sc.grants, sc.proofs = sc.calls[:0], sc.grants[:0], sc.proofs[:0]
+	sc.reverified, sc.invalidated = sc.reverified[:0], sc.invalidated[:0]
+	sc.concluded, sc.ended = sc.concluded[:0], sc.ended[:0]
+	sc.texts.reset()
+}
+
+// copied appends a copy of v to a slice and returns its place.
+func copied[T any](list *[]T, v *T) *T {
+	*list = append(*list, *v)
+	return &(*list)[len(*list)-1]
 }
 
 // ordinals are ids of rebuilt facts other than grants: nothing reads them, but
@@ -166,12 +195,11 @@ func ordinal(i int) string {
 // rebuild returns the facts of a contact's record as the rules read them. They
 // are valid until the next rebuild with the same scratch.
 func (sc *scratch) rebuild(key events.ContactKey, content []byte, list []template) ([]*contact.Fact, error) {
-	sc.facts, sc.values = sc.facts[:0], sc.values[:0]
-	sc.calls = sc.calls[:0]
+	sc.reset()
 	for len(content) > 0 {
 		var e encoded
 		var err error
-		if content, err = e.next(content); err != nil {
+		if content, err = e.nextIn(content, sc.texts); err != nil {
 			return nil, err
 		}
 		if int(e.template) >= len(list) {
@@ -198,39 +226,31 @@ func (sc *scratch) fill(f *contact.Fact, e *encoded) {
 		if e.second == "" && e.confirmed == 0 && e.notified == 0 {
 			return
 		}
-		n := *d
+		n := copied(&sc.grants, d)
 		n.Contract = e.second
 		if d.Proof != nil {
-			p := *d.Proof
-			p.ConfirmedAt, p.NotifiedAt = max(p.ConfirmedAt, e.confirmed), max(p.NotifiedAt, e.notified)
-			n.Proof = &p
+			n.Proof = copied(&sc.proofs, d.Proof)
+			n.Proof.ConfirmedAt, n.Proof.NotifiedAt = max(n.Proof.ConfirmedAt, e.confirmed), max(n.Proof.NotifiedAt, e.notified)
 		}
-		f.Data = &n
+		f.Data = n
 	case *events.CallConcluded:
-		dialled := e.dialled
-		if dialled == 0 {
-			dialled = e.time
+		n := copied(&sc.calls, d)
+		if n.DialledAt = e.dialled; e.dialled == 0 {
+			n.DialledAt = e.time
 		}
-		sc.calls = append(sc.calls, *d)
-		n := &sc.calls[len(sc.calls)-1]
-		n.DialledAt = dialled
 		f.Data = n
 	case *events.ConsentReverified:
-		n := *d
-		n.Grant = e.first
-		f.Data = &n
+		n := copied(&sc.reverified, d)
+		n.Grant, f.Data = e.first, n
 	case *events.ConsentInvalidated:
-		n := *d
-		n.Grant = e.first
-		f.Data = &n
+		n := copied(&sc.invalidated, d)
+		n.Grant, f.Data = e.first, n
 	case *events.ContractConcluded:
-		n := *d
-		n.Contract = e.first
-		f.Data = &n
+		n := copied(&sc.concluded, d)
+		n.Contract, f.Data = e.first, n
 	case *events.ContractEnded:
-		n := *d
-		n.Contract = e.first
-		f.Data = &n
+		n := copied(&sc.ended, d)
+		n.Contract, f.Data = e.first, n
 	}
 }
 

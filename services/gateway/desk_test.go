@@ -59,6 +59,10 @@ func (f *fakeDesk) Recompute(context.Context, events.Receipt) (rules.Decision, e
 	return rules.Decision{Verdict: events.VerdictBlock, Reasons: []rules.Reason{{Rule: "IT-RPO-02", Effect: events.VerdictBlock}}}, f.err
 }
 
+func (f *fakeDesk) ListCheck(_ context.Context, id string) (inquiry.ListCheck, error) {
+	return inquiry.ListCheck{ID: id}, f.err
+}
+
 func (f *fakeDesk) Contact(_ context.Context, key events.ContactKey, c inquiry.Cutoffs) (inquiry.Contact, error) {
 	f.cut = c
 	if f.err == nil && key != knownKey {

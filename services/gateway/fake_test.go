@@ -145,7 +145,7 @@ func start(t *testing.T, change func(*Config)) *bench {
 	b := &bench{intake: newFakeIntake(), rejects: &fakeRejects{}, logs: logs}
 	b.desk = &fakeDesk{}
 	cfg := Config{Version: "test", Access: access.Local{}, Intake: b.intake, Rejects: b.rejects, Normalise: asItIs, Key: keyOf, Log: zap.New(core),
-		Desk: b.desk, Gate: b.desk, Reports: b.desk, Objects: b.desk, Enquiries: b.desk, Numbers: b.desk.Number, RejectLog: b.desk, ParkedLog: b.desk, Readiness: b.desk,
+		Desk: b.desk, Gate: b.desk, Lists: &fakeList{}, Reports: b.desk, Objects: b.desk, Enquiries: b.desk, Numbers: b.desk.Number, RejectLog: b.desk, ParkedLog: b.desk, Readiness: b.desk,
 		Clock: func() events.Instant { return testNow }, ReceiptWait: 2 * time.Second}
 	if change != nil {
 		change(&cfg)

@@ -32,6 +32,7 @@ type Config struct {
 	Key       func(phone events.Phone) events.ContactKey // under the ledger's pepper
 	Desk      Desk
 	Gate      Gate
+	Lists     Lists
 	Reports   Reports
 	Objects   Objects
 	Enquiries Enquiries
@@ -59,7 +60,7 @@ func (c *Config) missing() []string {
 	var names []string
 	for name, absent := range map[string]bool{
 		"Access": c.Access == nil, "Intake": c.Intake == nil, "Rejects": c.Rejects == nil, "Normalise": c.Normalise == nil, "Key": c.Key == nil,
-		"Desk": c.Desk == nil, "Gate": c.Gate == nil, "Reports": c.Reports == nil, "Objects": c.Objects == nil, "Enquiries": c.Enquiries == nil, "Numbers": c.Numbers == nil, "RejectLog": c.RejectLog == nil, "ParkedLog": c.ParkedLog == nil,
+		"Desk": c.Desk == nil, "Gate": c.Gate == nil, "Lists": c.Lists == nil, "Reports": c.Reports == nil, "Objects": c.Objects == nil, "Enquiries": c.Enquiries == nil, "Numbers": c.Numbers == nil, "RejectLog": c.RejectLog == nil, "ParkedLog": c.ParkedLog == nil,
 		"Readiness": c.Readiness == nil, "Log": c.Log == nil,
 	} {
 		if absent {
@@ -130,6 +131,7 @@ func (g *Gateway) routes() {
 	g.api = humago.New(mux, openAPIConfig(g.cfg.Version))
 	g.submitRoutes()
 	g.decisionRoutes()
+	g.batchRoutes()
 	g.queryRoutes()
 	g.reportRoutes()
 	g.objectRoutes()

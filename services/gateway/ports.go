@@ -20,6 +20,7 @@ type Desk interface {
 	Contact(ctx context.Context, key events.ContactKey, c inquiry.Cutoffs) (inquiry.Contact, error)
 	Timeline(ctx context.Context, key events.ContactKey, c inquiry.Cutoffs) (inquiry.Timeline, error)
 	Campaigns(ctx context.Context, asOf inquiry.AsOf) (inquiry.Campaigns, error)
+	ListCheck(ctx context.Context, id string) (inquiry.ListCheck, error)
 	Resolve(ctx context.Context, controller, campaign string) (view.CampaignRef, error)
 }
 

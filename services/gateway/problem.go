@@ -15,6 +15,7 @@ import (
 	"github.com/assenso/assenso/services/inquiry"
 	"github.com/assenso/assenso/services/intake"
 	"github.com/assenso/assenso/services/ledger"
+	"github.com/assenso/assenso/services/listcheck"
 	"github.com/assenso/assenso/services/vault"
 	"github.com/assenso/assenso/services/view"
 )
@@ -79,6 +80,10 @@ var problems = []row{
 	{inquiry.ErrUnknown, "unknown", http.StatusNotFound, 0, "nothing is recorded under this name"},
 	{inquiry.ErrAmbiguous, "ambiguous", http.StatusConflict, 0, "several controllers have a campaign of this id: name the controller"},
 	{ErrNoGate, "no-gate", http.StatusServiceUnavailable, 1, "no gate answers: do not call, ask again"},
+	{listcheck.ErrDoubt, "in-doubt", http.StatusServiceUnavailable, 1, "the gate is in doubt, so no list is answered: check it again, see /readyz"},
+	{listcheck.ErrCampaign, "campaign-unknown", http.StatusUnprocessableEntity, 0, "this controller opened no such campaign: publish campaign.opened first"},
+	{listcheck.ErrPack, "no-pack", http.StatusUnprocessableEntity, 0, "no rule pack is valid at the instant: add one to the packs"},
+	{listcheck.ErrPast, "instant-past", http.StatusUnprocessableEntity, 0, "the instant has passed: leave it out to check the list now, or name a later one to plan"},
 	{ErrReceipt, "receipt-not-genuine", http.StatusUnprocessableEntity, 0, "this is no receipt of this gate, or it was changed"},
 	{ErrUnknown, "unknown", http.StatusNotFound, 0, "nothing is kept under this id"},
 	{ErrFeedAway, "feed-away", http.StatusServiceUnavailable, 1, "no feed answers: stop calling once the last heartbeat is old, and ask again"},

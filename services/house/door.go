@@ -39,7 +39,7 @@ func (h *House) openGateway(context.Context) error {
 	}
 	h.gateway, err = gateway.New(gateway.Config{
 		Version: Version(), Access: h.access, Intake: h.intake, Rejects: shelf, Normalise: numbers.Normalise, Key: h.contactKey,
-		Desk: h.desk, Gate: asked{h}, Reports: h.reports, Objects: h.reports, Enquiries: h.reports, Numbers: h.number, RejectLog: shelf, ParkedLog: shelf, Readiness: h, Feed: tails,
+		Desk: h.desk, Gate: asked{h}, Lists: asked{h}, Reports: h.reports, Objects: h.reports, Enquiries: h.reports, Numbers: h.number, RejectLog: shelf, ParkedLog: shelf, Readiness: h, Feed: tails,
 		Clock: h.clock, Log: h.log, Metrics: h.metrics, ReceiptWait: h.cfg.Gateway.ReceiptWait, MaxBody: h.cfg.Gateway.MaxBody,
 	})
 	if err != nil {

@@ -19,6 +19,8 @@ const (
 	UnknownCampaign = "SYS-CAMPAIGN"
 	// MissingPack: no rule pack is valid at the instant.
 	MissingPack = "SYS-PACK"
+	// Unreadable: the number of a list's line cannot be read.
+	Unreadable = "SYS-NUMBER"
 	// Unrecorded: answers cannot be recorded for now.
 	Unrecorded = "SYS-RECORD"
 )

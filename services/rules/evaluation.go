@@ -73,6 +73,11 @@ func (e *evaluation) prepareSettled() {
 func (e *evaluation) read() {
 	e.hits = e.hits[:0]
 	e.state.Refold(e.facts)
+	e.derive()
+}
+
+// derive works the predicates out of the state.
+func (e *evaluation) derive() {
 	e.rows = e.currentRows(e.rows[:0])
 	c := e.a.Controller
 	e.withdrawal, e.opposition = e.withdrawn(c, e.purpose), e.opposed(c, e.purpose)

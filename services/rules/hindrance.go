@@ -45,15 +45,12 @@ var hindered = [...]events.Purpose{events.PurposeMarketing, events.PurposeMarket
 // caller's slice) and the first later instant at which time alone may change
 // something; zero for none. Pure, like Gate.
 func (e *Engine) Hindrances(h *contact.History, ref *Reference, at events.Instant, yield func(Hindrance)) (seen []*contact.Fact, next events.Instant) {
-	ev := e.begin(h, ref, Attempt{Contact: h.Key}, at)
+	ev := e.take(h, ref, Attempt{Contact: h.Key}, at, events.MaxInstant)
 	defer e.end(ev)
-	ev.asOf = events.MaxInstant
-	ev.cut, ev.sense = contact.Finding(at, events.MaxInstant), nil
-	ev.facts = h.Look(ev.facts[:0], ev.cut, nil)
+	cut := contact.Finding(at, events.MaxInstant)
+	ev.begin(cut, nil)
+	ev.facts = h.Look(ev.facts[:0], cut, nil)
 	ev.state.Refold(ev.facts)
-	ev.day, ev.time = clockOf(at)
-	ev.oldLaw = ev.day < ev.pack.DPR26From
-	ev.rows = ev.rows[:0]
 	for _, c := range ev.controllers() {
 		for _, pu := range hindered {
 			for _, ch := range events.Channels {
@@ -80,23 +77,21 @@ func (e *evaluation) controllers() []string {
 }
 
 func (e *evaluation) hindrances(c string, pu events.Purpose, ch events.Channel, yield func(Hindrance)) {
-	e.a.Controller, e.a.Purpose, e.a.Channel, e.channel = c, pu, ch, callable(ch)
-	e.readCampaign()
-	e.readRegister()
-	e.readGrants()
-	e.readBases()
+	e.place(e.engine, e.ref, Attempt{Contact: e.a.Contact, Controller: c, Purpose: pu, Channel: ch}, e.t, e.asOf)
+	e.begin(e.cut, nil)
+	e.derive()
 	e.bases &^= basisRequest | basisInbound | basisThirdParty
 	say := func(kind events.FeedKind, by *contact.Fact, from events.Instant) {
 		if by != nil {
 			yield(Hindrance{Controller: c, Kind: kind, Purpose: pu, Channel: ch, By: by, From: from})
 		}
 	}
-	if w := e.withdrawn(c, pu, e.channel); w != nil && !e.supersededByGrant(w.Time) {
+	if w := e.withdrawal; w != nil && !e.supersededByGrant(w.Time) {
 		say(events.FeedRevocation, e.factOf(&w.Origin), w.Time)
 	}
 	for i := range e.state.Oppositions {
 		o := &e.state.Oppositions[i]
-		if binds(o, c) && o.Purposes.Has(pu) && inChannels(o.Channels, e.channel) && !e.supersededByGrant(o.Time) {
+		if binds(o, c) && o.Purposes&e.purpose != 0 && o.Channels&e.channels != 0 && !e.supersededByGrant(o.Time) {
 			say(events.FeedOpposition, e.factOf(&o.Origin), o.Time)
 		}
 	}
@@ -115,7 +110,7 @@ func (e *evaluation) hindrances(c string, pu events.Purpose, ch events.Channel, 
 		say(events.FeedConsent, by, from)
 	}
 	if last := e.register.last; last != nil && e.register.valid == nil && !barred && e.consultationRequired() {
-		say(events.FeedAnswer, e.factOf(&last.Origin), (dateOf(last.Snapshot) + events.Date(e.register.days) + 1).In(events.Rome))
+		say(events.FeedAnswer, e.factOf(&last.Origin), (dateOf(last.Snapshot) + events.Date(e.days) + 1).In(events.Rome))
 	}
 }
 
@@ -204,7 +199,7 @@ func (e *evaluation) endedConsent() (*contact.Fact, events.Instant) {
 // or never counted.
 func (e *evaluation) endOf(g *grantView) (*contact.Fact, events.Instant) {
 	d := g.Data
-	if e.outOfScope(g.Grant) || consentOnly(e.channel) && !inChannels(d.Channels, e.channel) || !e.oncePossible(g) {
+	if e.outOfScope(g.Grant) || consentOnly(e.channel) && d.Channels&e.channels == 0 || !e.oncePossible(g) {
 		return nil, 0
 	}
 	own := e.factOf(&g.Origin)

@@ -23,3 +23,7 @@ func (r *Reference) EachStarts(yield func(controller, campaign string, s Starts)
 		yield(key.controller, key.campaign, s)
 	}
 }
+
+// Disputed reports whether a call of this identity is resolved in full, see
+// Dispute.
+func (r *Reference) Disputed(f *contact.Fact) bool { return r.contested[f.Identity().Hash()] }
