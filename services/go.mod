@@ -5,6 +5,7 @@ go 1.26.0
 require (
 	github.com/ThreeDotsLabs/watermill v1.5.1
 	github.com/assenso/assenso/events v0.0.0
+	github.com/assenso/assenso/events/client v0.0.0
 	github.com/assenso/assenso/schemas v0.0.0
 	github.com/cockroachdb/cockroach-go/v2 v2.4.2
 	github.com/danielgtaylor/huma/v2 v2.37.2
@@ -105,5 +106,7 @@ require (
 )
 
 replace github.com/assenso/assenso/events => ../events
+
+replace github.com/assenso/assenso/events/client => ../events/client
 
 replace github.com/assenso/assenso/schemas => ../schemas

@@ -38,7 +38,7 @@ func (p *Publisher) deliver(w *Pending) {
 		switch {
 		case w.ctx.Err() != nil:
 		case last == nil:
-			w.accepted = true
+			p.accept(w)
 			rest(w.ctx, patience)
 			patience = min(2*patience, 12*p.opts.ReceiptWait)
 		case errors.Is(last, ErrInvalid), errors.Is(last, ErrClosed):

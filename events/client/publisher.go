@@ -55,6 +55,8 @@ type Publisher struct {
 	closed bool
 	ref    uint64
 	under  map[string]*Pending // under way, by reference
+	deaf   error               // receipts are forbidden, since
+	deafAt uint64              // this reconnection
 }
 
 // NewPublisher returns a publisher on a connection that stays the caller's; see
@@ -147,8 +149,8 @@ type Pending struct {
 	faults   []events.Fault  // of a restrictive event that is sent all the same
 	ctx      context.Context // ends when the waiting is over
 	settle   context.CancelCauseFunc
-	accepted bool
-	heard    *Receipt // under Publisher.mu
+	accepted bool     // under Publisher.mu, as
+	heard    *Receipt // is this
 }
 
 // ID is the event's id, minted or given; "" where none could be read.
@@ -249,18 +251,41 @@ func (p *Publisher) hear(m *nats.Msg) {
 // errHeard ends the waiting for a receipt that is there.
 var errHeard = errors.New("the receipt is there")
 
+// accept notes JetStream's acknowledgement. Where receipts are forbidden there
+// is nothing more to wait for.
+func (p *Publisher) accept(w *Pending) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	w.accepted = true
+	if p.deaf != nil && p.deafAt == p.nc.Stats().Reconnects {
+		w.settle(p.deaf)
+	}
+}
+
 // denied maps what the broker forbids to the events that it concerns.
 func (p *Publisher) denied(v violation) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	var why error
+	var concerns func(*Pending) bool
+	switch {
+	case v.publish:
+		why = fmt.Errorf("%w to publish as source %s: ask the operator for a credential that covers it", ErrNotPermitted, p.opts.Source)
+		concerns = func(w *Pending) bool { return w.subject == v.subject }
+	case v.inbox:
+		why = fmt.Errorf("%w to hear answers: connect with the inbox prefix of the user, see Connect", ErrNotPermitted)
+		concerns = func(*Pending) bool { return true }
+	case v.subject == p.sub.Subject:
+		why = fmt.Errorf("%w to hear the receipts of source %s: ask the operator for a credential that covers receipts.%s.>",
+			ErrNotPermitted, p.opts.Source, events.SubjectToken(p.opts.Source))
+		concerns = func(w *Pending) bool { return w.accepted }
+		p.deaf, p.deafAt = why, p.nc.Stats().Reconnects
+	default:
+		return
+	}
 	for _, w := range p.under {
-		switch {
-		case v.publish && v.subject == w.subject:
-			w.settle(fmt.Errorf("%w to publish as source %s: ask the operator for a credential that covers it", ErrNotPermitted, p.opts.Source))
-		case !v.publish && v.subject == p.sub.Subject:
-			w.settle(fmt.Errorf("%w to hear the receipts of source %s: ask the operator for a credential that covers receipts.%s.>", ErrNotPermitted, p.opts.Source, events.SubjectToken(p.opts.Source)))
-		case !v.publish && v.inbox:
-			w.settle(fmt.Errorf("%w to hear answers: connect with the inbox prefix of the user, see Connect", ErrNotPermitted))
+		if concerns(w) {
+			w.settle(why)
 		}
 	}
 }

@@ -69,8 +69,14 @@ type Wire struct {
 // NewWire connects over a wire; the connection comes back 5 ms after a cut.
 func NewWire(t testing.TB, srv *embedded.Server) *Wire {
 	t.Helper()
+	return WireBy(t, srv.Bulk)
+}
+
+// WireBy is NewWire for a connection that connect makes.
+func WireBy(t testing.TB, connect func(...nats.Option) (*nats.Conn, error)) *Wire {
+	t.Helper()
 	w := &Wire{}
-	nc, err := srv.Bulk(nats.SetCustomDialer(w), nats.ReconnectWait(5*time.Millisecond), nats.ReconnectJitter(0, 0),
+	nc, err := connect(nats.SetCustomDialer(w), nats.ReconnectWait(5*time.Millisecond), nats.ReconnectJitter(0, 0),
 		nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
 	if err != nil {
 		t.Fatal(err)
