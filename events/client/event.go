@@ -68,7 +68,7 @@ type wireEvent struct {
 	Controller  string      `json:"controller,omitempty"`
 	Campaign    string      `json:"campaign,omitempty"`
 	SourceSeq   int64       `json:"sourceseq,omitempty"`
-	Data        object      `json:"data,omitempty"`
+	Data        object      `json:"data"`
 }
 
 // object is a JSON object whose members are encoded.

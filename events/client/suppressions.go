@@ -111,6 +111,9 @@ func (t *table) stops(c *Call, phone uint64, reasons []Reason) []Reason {
 	if n := t.withContact(c.Contact); n >= 0 && n != byPhone {
 		t.causes(n, note)
 	}
+	if len(t.wide) == 0 {
+		return reasons
+	}
 	for _, to := range [...]target{{}, {campaign: true, name: c.Campaign}} {
 		each(t.wide[to], note)
 	}
@@ -141,7 +144,6 @@ func (t *table) reason(d *cause) Reason {
 	}
 	if d.sequence > 0 {
 		r.Ledger = events.FeedPlace{Stream: t.streams.values[d.stream], Sequence: d.sequence}
-		r.Text = fmt.Sprintf("%s %d", r.Ledger.Stream, r.Ledger.Sequence)
 	}
 	return r
 }

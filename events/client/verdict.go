@@ -1,6 +1,7 @@
 package client
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/assenso/assenso/events"
@@ -67,7 +68,10 @@ func (r Reason) String() string {
 	case CodeRule:
 		what = r.Rule
 	}
-	if r.Text == "" {
+	switch {
+	case r.Text == "" && r.Ledger.Sequence > 0:
+		return fmt.Sprintf("%s (%s %d)", what, r.Ledger.Stream, r.Ledger.Sequence)
+	case r.Text == "":
 		return what
 	}
 	return what + " (" + strings.TrimSuffix(r.Text, ".") + ")"
