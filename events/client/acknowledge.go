@@ -52,6 +52,11 @@ func (f *follower) acknowledge(ctx context.Context) (uint64, error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, ackWait)
 	defer cancel()
+	ctx, free, err := f.line.open(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer free()
 	reply, err := f.nc.RequestWithContext(ctx, events.FeedAckSubject(f.opts.Controller), body)
 	if err != nil {
 		return 0, err

@@ -66,6 +66,7 @@ type follower struct {
 	opts FollowOptions
 	nc   *nats.Conn
 	js   jetstream.JetStream
+	line *line
 	ctx  context.Context // ends with Close or that of Follow
 
 	stop    context.CancelFunc
@@ -106,6 +107,7 @@ func Follow(ctx context.Context, nc *nats.Conn, o FollowOptions) (*Suppressions,
 		f.behind[filter] = make(chan struct{}, 1)
 	}
 	f.ctx, f.stop = context.WithCancel(ctx)
+	f.line = newLine(f.ctx, nc)
 	sub, err := nc.Subscribe(events.FeedBeatSubject, f.beat)
 	if err != nil {
 		f.stop()
@@ -113,6 +115,7 @@ func Follow(ctx context.Context, nc *nats.Conn, o FollowOptions) (*Suppressions,
 	}
 	f.closers = append(f.closers, func() { _ = sub.Unsubscribe() }, watchPermissions(nc, f.denied))
 	f.set.following = f
+	f.running.Go(func() { f.line.watch(f.ctx) })
 	f.running.Go(f.run)
 	if o.AckEvery > 0 {
 		f.running.Go(f.acknowledgeAlways)
@@ -166,7 +169,7 @@ func (f *follower) session() error {
 	default:
 	}
 	if err := f.snapshot(); err != nil {
-		return err
+		return fmt.Errorf("snapshot: %w", err)
 	}
 	ctx, cancel := context.WithCancelCause(f.ctx)
 	defer cancel(nil)

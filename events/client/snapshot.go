@@ -13,8 +13,12 @@ import (
 	"github.com/assenso/assenso/events"
 )
 
-// pageWait is how long each page of a snapshot may take.
-const pageWait = 10 * time.Second
+// How long an answer may take: a page of a snapshot, and whatever the broker
+// says itself.
+const (
+	pageWait = 10 * time.Second
+	apiWait  = 2 * time.Second
+)
 
 func unmarshal(body []byte, v any) error { return json.Unmarshal(body, v) }
 
@@ -23,21 +27,26 @@ func unmarshal(body []byte, v any) error { return json.Unmarshal(body, v) }
 func (f *follower) snapshot() error {
 	// The stream is looked at before and after: positions mean nothing when it
 	// was made anew in between.
-	before, err := f.stream()
+	ctx, free, err := f.line.open(f.ctx)
+	if err != nil {
+		return err
+	}
+	defer free()
+	before, err := f.stream(ctx)
 	if err != nil {
 		return err
 	}
 	snapshot := f.set.Snapshot()
-	position, err := f.pages(snapshot)
+	position, err := f.pages(ctx, snapshot)
 	if err != nil {
-		return fmt.Errorf("snapshot: %w", err)
+		return err
 	}
-	after, err := f.stream()
+	after, err := f.stream(ctx)
 	if err != nil {
 		return err
 	}
 	if !after.Created.Equal(before.Created) || position > after.State.LastSeq {
-		return fmt.Errorf("snapshot: %w", errAnew)
+		return errAnew
 	}
 	f.mu.Lock()
 	f.created = after.Created
@@ -51,8 +60,8 @@ func (f *follower) snapshot() error {
 }
 
 // stream looks at the FEED stream.
-func (f *follower) stream() (*jetstream.StreamInfo, error) {
-	ctx, cancel := context.WithTimeout(f.ctx, pageWait)
+func (f *follower) stream(ctx context.Context) (*jetstream.StreamInfo, error) {
+	ctx, cancel := context.WithTimeout(ctx, apiWait)
 	defer cancel()
 	s, err := f.js.Stream(ctx, events.FeedStream)
 	if err != nil {
@@ -62,7 +71,7 @@ func (f *follower) stream() (*jetstream.StreamInfo, error) {
 }
 
 // pages collects the pages of a snapshot and returns its position.
-func (f *follower) pages(snapshot *Snapshot) (position uint64, err error) {
+func (f *follower) pages(ctx context.Context, snapshot *Snapshot) (position uint64, err error) {
 	request, err := json.Marshal(events.FeedSnapshotRequest{Dialer: f.opts.Dialer})
 	if err != nil {
 		return 0, err
@@ -81,7 +90,7 @@ func (f *follower) pages(snapshot *Snapshot) (position uint64, err error) {
 		return 0, err
 	}
 	for want := 0; ; want++ {
-		page, err := f.page(sub)
+		page, err := nextPage(ctx, sub)
 		switch {
 		case err != nil:
 			return 0, err
@@ -100,11 +109,14 @@ func (f *follower) pages(snapshot *Snapshot) (position uint64, err error) {
 	}
 }
 
-func (f *follower) page(sub *nats.Subscription) (*events.FeedPage, error) {
-	ctx, cancel := context.WithTimeout(f.ctx, pageWait)
+func nextPage(ctx context.Context, sub *nats.Subscription) (*events.FeedPage, error) {
+	ctx, cancel := context.WithTimeout(ctx, pageWait)
 	defer cancel()
 	m, err := sub.NextMsgWithContext(ctx)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil:
+		return nil, context.Cause(ctx)
+	case err != nil:
 		return nil, err
 	}
 	if len(m.Data) == 0 && m.Header.Get("Status") == "503" {

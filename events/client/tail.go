@@ -42,10 +42,8 @@ var apiOfFeed = regexp.MustCompile(`^\$JS\.(?:[^.]+\.)?API\.[A-Z.]+\.` + events.
 // consumers of one filter each: a dialer sees its controllers and no others.
 func (f *follower) tail(ctx context.Context, filter string) error {
 	pause := f.opts.Backoff
-	again := f.nc.StatusChanged(nats.CONNECTED)
-	defer f.nc.RemoveStatusListener(again)
 	for {
-		progress, err := f.consume(ctx, filter, again)
+		progress, err := f.consume(ctx, filter)
 		switch {
 		case ctx.Err() != nil:
 			return context.Cause(ctx)
@@ -62,13 +60,15 @@ func (f *follower) tail(ctx context.Context, filter string) error {
 
 // consume makes one consumer and reads from it until it ends. It reports
 // whether it has read anything.
-func (f *follower) consume(ctx context.Context, filter string, again <-chan nats.Status) (progress bool, err error) {
+func (f *follower) consume(ctx context.Context, filter string) (progress bool, err error) {
+	ctx, free, err := f.line.open(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer free()
 	f.mu.Lock()
 	from := f.reached[filter]
 	f.mu.Unlock()
-	for len(again) > 0 {
-		<-again // an earlier reconnection: this consumer is made after it
-	}
 	name := consumerName(f.opts.Controller, f.opts.Dialer)
 	if err := f.makeConsumer(ctx, name, filter, from); err != nil {
 		return false, err
@@ -83,7 +83,7 @@ func (f *follower) consume(ctx context.Context, filter string, again <-chan nats
 	defer func() { _ = sub.Unsubscribe() }()
 	r := reading{follower: f, filter: filter, name: name, inbox: inbox}
 	for err = r.pull(); err == nil; {
-		err = r.next(ctx, messages, again)
+		err = r.next(ctx, messages)
 	}
 	return r.heard, err
 }
@@ -99,9 +99,9 @@ func consumerName(controller, dialer string) string {
 // stream is looked at after that: what it has lost before could be missing, and
 // what it loses later the consumer has seen.
 func (f *follower) makeConsumer(ctx context.Context, name, filter string, from uint64) error {
-	ctx, cancel := context.WithTimeout(ctx, pageWait)
+	within, cancel := context.WithTimeout(ctx, apiWait)
 	defer cancel()
-	_, err := f.js.CreateConsumer(ctx, events.FeedStream, jetstream.ConsumerConfig{
+	_, err := f.js.CreateConsumer(within, events.FeedStream, jetstream.ConsumerConfig{
 		Name: name, FilterSubject: filter, DeliverPolicy: jetstream.DeliverByStartSequencePolicy, OptStartSeq: from + 1,
 		AckPolicy: jetstream.AckNonePolicy, InactiveThreshold: forgotten, MemoryStorage: true, Replicas: 1,
 		Description: "dialer " + f.opts.Dialer + " of " + f.opts.Processor,
@@ -109,7 +109,7 @@ func (f *follower) makeConsumer(ctx context.Context, name, filter string, from u
 	if err != nil {
 		return fmt.Errorf("make consumer: %w", err)
 	}
-	stream, err := f.stream()
+	stream, err := f.stream(ctx)
 	if err != nil {
 		return err
 	}
@@ -169,13 +169,12 @@ func (r *reading) request(inbox string, batch int, expires, beat time.Duration) 
 
 // Errors that end a consumer; another one is made.
 var (
-	errSilent    = errors.New("the broker was silent")
-	errGap       = errors.New("a message is missing")
-	errConnected = errors.New("the connection was made again")
+	errSilent = errors.New("the broker was silent")
+	errGap    = errors.New("a message is missing")
 )
 
 // next handles what comes next from the broker.
-func (r *reading) next(ctx context.Context, messages <-chan *nats.Msg, again <-chan nats.Status) error {
+func (r *reading) next(ctx context.Context, messages <-chan *nats.Msg) error {
 	timer := time.NewTimer(silence)
 	defer timer.Stop()
 	select {
@@ -186,8 +185,6 @@ func (r *reading) next(ctx context.Context, messages <-chan *nats.Msg, again <-c
 		return r.message(m)
 	case <-r.behind[r.filter]:
 		return r.glance()
-	case <-again:
-		return errConnected
 	case <-timer.C:
 		return errSilent
 	case <-ctx.Done():
