@@ -40,7 +40,7 @@ var Table = []Rule{
 	{Package: "events", Says: "is the contract of Assenso", Not: []Ban{
 		{Module: anyModule, Why: "a CRM or a dialer imports the contract without drawing in anything else"},
 	}},
-	{Package: "events/client", Not: []Ban{
+	{Package: "events/client", Says: "is what a CRM or a dialer written in Go imports", Not: []Ban{
 		{Packages: []string{"services", "schemas"}, Why: "it is what others import: contract and nats.go, no part of the house"},
 		{Module: anyModule, But: []string{natsClient, "github.com/nats-io", "github.com/klauspost/compress", "golang.org/x"}, Why: "it is what others import: contract and nats.go, no part of the house"},
 	}},
@@ -130,6 +130,7 @@ var Table = []Rule{
 		{Packages: []string{"services/rules", "services/contact", "services/report"}, Why: "it runs parts and decides nothing"},
 	}},
 	{Package: "services/house", Says: "wires NATS server, SQLite and all services in one process", Not: nil},
+	{Package: "services/clienttest", Says: "tries package client against a broker and a whole Assenso", Not: nil},
 	{Package: "services/cmd", Not: nil},
 }
 

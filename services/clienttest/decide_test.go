@@ -133,7 +133,10 @@ func TestWithoutATrustedAnswerNoCall(t *testing.T) {
 		{"another campaign", func(_ events.Question, r *events.Receipt) any { r.Asked.Campaign = "K-B"; return signed(r, g.key) }, client.CodeUntrusted, client.ErrUntrusted},
 		{"another attempt", func(_ events.Question, r *events.Receipt) any { r.Asked.Attempt = "a-2"; return signed(r, g.key) }, client.CodeUntrusted, client.ErrUntrusted},
 		{"no verdict", func(_ events.Question, r *events.Receipt) any { r.Verdict = ""; return signed(r, g.key) }, client.CodeUntrusted, client.ErrUntrusted},
-		{"no end", func(_ events.Question, r *events.Receipt) any { r.ExpiresAt = events.MaxInstant; return signed(r, g.key) }, client.CodeUntrusted, client.ErrUntrusted},
+		{"no end", func(_ events.Question, r *events.Receipt) any {
+			r.ExpiresAt = events.MaxInstant
+			return signed(r, g.key)
+		}, client.CodeUntrusted, client.ErrUntrusted},
 		{"a refusal", func(events.Question, *events.Receipt) any {
 			return events.Refusal{Errors: []events.Fault{{Code: "phone_invalid", Field: "number", Hint: "send E.164"}}}
 		}, client.CodeUnread, client.ErrQuestion},

@@ -251,7 +251,9 @@ func guarded(t *testing.T, allow *natsserver.Permissions) string {
 func TestWhatIsForbiddenIsSaidAtOnce(t *testing.T) {
 	own := events.SubjectToken("crm.a.example")
 	inbox := client.InboxPrefix("crm-a") + ".>"
-	allow := func(subjects ...string) *natsserver.SubjectPermission { return &natsserver.SubjectPermission{Allow: subjects} }
+	allow := func(subjects ...string) *natsserver.SubjectPermission {
+		return &natsserver.SubjectPermission{Allow: subjects}
+	}
 	for _, c := range []struct {
 		name               string
 		publish, subscribe *natsserver.SubjectPermission

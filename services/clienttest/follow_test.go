@@ -239,6 +239,44 @@ func TestAConsumerThatIsDeletedIsMadeAgain(t *testing.T) {
 	}
 }
 
+// TestAMessageThatSomebodyElseTookIsFetchedAgain: the consumer's numbering shows
+// the gap, at the next message or in the broker's word of how far it is.
+func TestAMessageThatSomebodyElseTookIsFetchedAgain(t *testing.T) {
+	srv := broker(t, t.TempDir(), "127.0.0.1:0")
+	f := startFeed(t, srv.URL())
+	d := follow(t, connect(t, srv.URL()), nil)
+	d.current(t)
+	for round := range 4 {
+		eventually(t, "two consumers", func() bool { return consumers(t, f) == 2 })
+		inbox := f.nc.NewInbox()
+		taken, err := f.nc.SubscribeSync(inbox)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range consumerNames(t, f) {
+			if err := f.nc.PublishRequest("$JS.API.CONSUMER.MSG.NEXT."+events.FeedStream+"."+name, inbox, []byte(`{"batch":8,"expires":5000000000}`)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range 1 + round { // of two who wait, each is given every other
+			f.say(stop("A", 10*round+i))
+		}
+		if round > 0 {
+			if _, err := taken.NextMsgWithContext(soon(t)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		d.caughtUp(t, f)
+		d.agrees(t, f, 50)
+		if err := taken.Unsubscribe(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := f.snapshots(); n != 1 {
+		t.Errorf("%d snapshots were taken, the tail had everything", n)
+	}
+}
+
 func TestABrokerThatRestartsLosesNothing(t *testing.T) {
 	folder := t.TempDir()
 	srv := broker(t, folder, "127.0.0.1:0")
@@ -335,7 +373,7 @@ func TestACursorThatFellOutTakesASnapshot(t *testing.T) {
 				return !v.Allowed && d.Current() == nil
 			})
 			d.agrees(t, f, 60)
-			if told := d.told()[before:]; !slices.Equal(slices.Sorted(slices.Values(told)), numbers(20, 40)) {
+			if told := d.told()[before:]; !slices.Equal(slices.Sorted(slices.Values(told)), numbersOf(20, 40)) {
 				t.Errorf("OnStop heard %v", told)
 			}
 			f.say(stop("A", 50))
@@ -345,7 +383,7 @@ func TestACursorThatFellOutTakesASnapshot(t *testing.T) {
 	}
 }
 
-func numbers(from, to int) (out []string) {
+func numbersOf(from, to int) (out []string) {
 	for i := from; i < to; i++ {
 		out = append(out, number(i))
 	}
@@ -382,10 +420,13 @@ func TestASnapshotIsTakenWholeOrAgain(t *testing.T) {
 		f.say(stop("A", i))
 	}
 	for name, spoil := range map[string]func([]events.FeedPage) []events.FeedPage{
-		"a page is missing":    func(p []events.FeedPage) []events.FeedPage { return append(p[:1], p[2:]...) },
-		"pages change places":  func(p []events.FeedPage) []events.FeedPage { p[0], p[1] = p[1], p[0]; return p },
-		"another position":     func(p []events.FeedPage) []events.FeedPage { p[2].Position++; return p },
-		"beyond the stream":    func(p []events.FeedPage) []events.FeedPage { p[0].Position, p[1].Position, p[2].Position = 900, 900, 900; return p },
+		"a page is missing":   func(p []events.FeedPage) []events.FeedPage { return append(p[:1], p[2:]...) },
+		"pages change places": func(p []events.FeedPage) []events.FeedPage { p[0], p[1] = p[1], p[0]; return p },
+		"another position":    func(p []events.FeedPage) []events.FeedPage { p[2].Position++; return p },
+		"beyond the stream": func(p []events.FeedPage) []events.FeedPage {
+			p[0].Position, p[1].Position, p[2].Position = 900, 900, 900
+			return p
+		},
 		"a fault of the feed":  func(p []events.FeedPage) []events.FeedPage { p[1].Error = "the view is away"; return p },
 		"a number that is not": func(p []events.FeedPage) []events.FeedPage { p[1].Messages[0].Phone = "x"; return p },
 	} {
