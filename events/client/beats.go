@@ -30,21 +30,28 @@ type beats struct {
 // and what is older than some seconds counts no more.
 const pastKept, waitingKept = 16, 16
 
+// overtaken is how long the feed may take to count a message of its own that
+// dialers have applied: a heartbeat may have been sent before, or while the
+// feed was storing. One that lags longer does not count, and after MaxAge the
+// feed began anew.
+const overtaken = time.Second
+
 // hear takes a heartbeat; position is what is applied. It returns false when
 // the feed began anew.
 func (b *beats) hear(beat events.FeedBeat, now time.Time, position uint64) bool {
 	late := b.transit.late(now.Sub(b.began) - time.Duration(beat.Sent.UnixMicro())*time.Microsecond)
 	at := heardAt(now, late, beat.Position)
-	if at.position < b.appliedAt(at.heard.Add(-time.Second)) {
+	if at.position < b.appliedAt(at.heard.Add(-MaxAge)) {
 		return false
 	}
+	counts := at.position >= b.appliedAt(at.heard.Add(-overtaken))
 	b.past = append(b.past, heardAt(now, 0, position))
 	if len(b.past) > pastKept {
 		b.past = append(b.past[:0], b.past[1:]...)
 	}
 	b.heard = at.heard
 	b.lagging = beat.Sent.Sub(beat.At) > b.maxLag
-	if b.lagging {
+	if b.lagging || !counts {
 		return true
 	}
 	b.waiting = append(b.waiting, at)

@@ -127,8 +127,16 @@ func TestAFeedThatBeganAnewIsNotBelieved(t *testing.T) {
 	if err := s.Beat(h.beat(999)); err != nil { // sent before, heard after
 		t.Errorf("a heartbeat that was overtaken: %v", err)
 	}
-	h.now = h.now.Add(2 * time.Second)
-	err := s.Beat(h.beat(3))
+	var err error
+	for since := range 8 {
+		h.now = h.now.Add(time.Second)
+		if err = s.Beat(h.beat(3)); err != nil {
+			break
+		}
+		if v := s.MayCall(marketing(phone)); v.Allowed != (since < 4) {
+			t.Errorf("after %d low heartbeats: %s", since+1, v)
+		}
+	}
 	if !errors.Is(err, errAnew) {
 		t.Fatalf("error %v", err)
 	}
