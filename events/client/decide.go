@@ -108,22 +108,22 @@ func (g *Gate) Decide(ctx context.Context, q events.Question) (Decision, error) 
 	if err != nil {
 		return g.doubtful(CodeNoAnswer, fmt.Errorf("decide: %w: %w", ErrNoGate, err))
 	}
-	var answer struct {
-		events.Receipt
-		events.Refusal
-	}
-	if err := json.Unmarshal(reply.Data, &answer); err != nil {
+	var refusal events.Refusal
+	var r events.Receipt
+	if json.Unmarshal(reply.Data, &refusal) != nil || json.Unmarshal(reply.Data, &r) != nil {
 		return g.doubtful(CodeUntrusted, fmt.Errorf("decide: %w: it is no JSON of a receipt", ErrUntrusted))
 	}
-	if len(answer.Errors) > 0 {
-		return g.doubtful(CodeUnread, fmt.Errorf("decide: %w: %s", ErrQuestion, list(answer.Errors)))
+	if len(refusal.Errors) > 0 {
+		return g.doubtful(CodeUnread, fmt.Errorf("decide: %w: %s", ErrQuestion, list(refusal.Errors)))
 	}
-	r := answer.Receipt
-	if err := g.trust(&r, &q); err != nil {
+	if err := answers(&r, &q); err != nil {
 		return g.doubtful(CodeUntrusted, fmt.Errorf("decide: %w: %w", ErrUntrusted, err))
 	}
-	if q.At != "" {
+	if q.At != "" { // unsigned, and no permission
 		return Decision{Receipt: r, doubt: Reason{Code: CodeExpired, Text: "the answer is about another instant: ask without At just before the call"}}, nil
+	}
+	if err := g.trust(&r); err != nil {
+		return g.doubtful(CodeUntrusted, fmt.Errorf("decide: %w: %w", ErrUntrusted, err))
 	}
 	// The gate's clock may differ from this one: the receipt is good for as
 	// long as the gate says, from the moment the question left.
@@ -134,8 +134,8 @@ func (g *Gate) doubtful(code ReasonCode, err error) (Decision, error) {
 	return Decision{doubt: Reason{Code: code, Text: err.Error()}}, err
 }
 
-// trust checks that a receipt answers the question and bears the signature.
-func (g *Gate) trust(r *events.Receipt, q *events.Question) error {
+// answers checks that a receipt answers the question.
+func answers(r *events.Receipt, q *events.Question) error {
 	switch {
 	case r.Verdict != events.VerdictAllow && r.Verdict != events.VerdictWarn && r.Verdict != events.VerdictBlock:
 		return errors.New("it bears no verdict")
@@ -143,6 +143,14 @@ func (g *Gate) trust(r *events.Receipt, q *events.Question) error {
 		q.Contact != "" && r.Asked.Contact != q.Contact || q.Purpose != "" && r.Asked.Purpose != q.Purpose ||
 		q.Channel != "" && r.Asked.Channel != q.Channel:
 		return errors.New("it answers another question")
+	}
+	return nil
+}
+
+// trust checks how long a receipt says that it may be relied upon (LED-05: 60
+// seconds at most), and its signature.
+func (g *Gate) trust(r *events.Receipt) error {
+	switch {
 	case r.At.IsZero() || r.ExpiresAt.IsZero() || r.ExpiresAt.Sub(r.At) > time.Minute:
 		return errors.New("it does not say how long it may be relied upon")
 	case g.opts.Key == nil:

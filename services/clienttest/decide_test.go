@@ -54,7 +54,7 @@ func (g *gatekeeper) hear(m *nats.Msg) {
 	}
 	if out == nil {
 		r.Sign(g.key)
-		out = r
+		out = &r
 	}
 	body, err := json.Marshal(out)
 	if err != nil {
@@ -108,10 +108,7 @@ func TestWithoutATrustedAnswerNoCall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	signed := func(r *events.Receipt, key ed25519.PrivateKey) any {
-		r.Sign(key)
-		return *r
-	}
+	signed := func(r *events.Receipt, key ed25519.PrivateKey) any { r.Sign(key); return r }
 	g := keeper(t)
 	for _, c := range []struct {
 		name   string
@@ -124,7 +121,7 @@ func TestWithoutATrustedAnswerNoCall(t *testing.T) {
 			r.Verdict = events.VerdictBlock
 			signed(r, g.key)
 			r.Verdict = events.VerdictAllow
-			return *r
+			return r
 		}, client.CodeUntrusted, events.ErrReceiptSignature},
 		{"another campaign", func(_ events.Question, r *events.Receipt) any { r.Asked.Campaign = "K-B"; return signed(r, g.key) }, client.CodeUntrusted, client.ErrUntrusted},
 		{"another attempt", func(_ events.Question, r *events.Receipt) any { r.Asked.Attempt = "a-2"; return signed(r, g.key) }, client.CodeUntrusted, client.ErrUntrusted},

@@ -142,24 +142,30 @@ func (f *Feed) kick() {
 // Bounds of reporting acknowledgements.
 const (
 	reportPage  = 500
-	reportEvery = 5 * time.Second
+	reportFirst = 50 * time.Millisecond // pause after a fault, doubled up to reportMost
+	reportMost  = 5 * time.Second
 )
 
 // reportAcks submits suppression.acknowledged for what dialers acknowledge,
 // until ctx ends. What fails is tried again.
 func (f *Feed) reportAcks(ctx context.Context) {
-	tick := time.NewTicker(reportEvery)
-	defer tick.Stop()
+	wait, pause := time.NewTimer(0), reportFirst
+	defer wait.Stop()
 	for {
-		if err := f.reportAll(ctx); err != nil && ctx.Err() == nil {
-			f.log.Warn("feed: acknowledgements not submitted, trying again", telemetry.Err(err))
-		}
 		select {
 		case <-f.kicked:
-		case <-tick.C:
+		case <-wait.C:
 		case <-ctx.Done():
 			return
 		}
+		if err := f.reportAll(ctx); err != nil && ctx.Err() == nil {
+			f.log.Warn("feed: acknowledgements not submitted, trying again", telemetry.Err(err))
+			wait.Reset(pause)
+			pause = min(2*pause, reportMost)
+			continue
+		}
+		wait.Reset(reportMost)
+		pause = reportFirst
 	}
 }
 

@@ -3,12 +3,18 @@ package feed
 import (
 	"math"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 
 	"github.com/assenso/assenso/events"
 )
+
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m,
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*Server).startGoRoutine.func1"),
+		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.(*fileStore).flushLoop"))
+}
 
 // check compares FEED with the ledger; nothing may have been erased.
 func (r *rig) check() {
@@ -95,15 +101,5 @@ func sound() *events.ConsentGranted {
 		Purposes: events.PurposeMarketing.Bit() | events.PurposeMarketResearch.Bit(), Channels: events.AllChannels, SourceRef: "s",
 		Notice: &events.NoticeRef{ID: "N", Version: "1", SHA256: events.Digest{1}},
 		Proof:  &events.Proof{Kind: events.ProofSignedForm, Immutable: true},
-	}
-}
-
-func TestTheBeatStaysWhileTheLedgerIsAway(t *testing.T) {
-	r := newRig(t)
-	r.start()
-	r.settle()
-	was := r.feed.Status().At
-	if was == 0 || time.Duration(r.clock.now()-was) < 0 {
-		t.Fatalf("status %+v", r.feed.Status())
 	}
 }

@@ -143,14 +143,14 @@ func (t *Tail) end(err error) {
 	}
 }
 
-// hand gives an item to the reader, who has stallMost to make room.
+// hand gives an item to the reader, who has Reader.stall to make room.
 func (t *Tail) hand(ctx context.Context, item Item) error {
 	select {
 	case t.items <- item:
 		return nil
 	default:
 	}
-	stall := time.NewTimer(stallMost)
+	stall := time.NewTimer(t.reader.stall)
 	defer stall.Stop()
 	select {
 	case t.items <- item:

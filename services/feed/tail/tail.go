@@ -43,8 +43,9 @@ var (
 // Reader opens tails. It is safe for concurrent use; the connection stays the
 // caller's.
 type Reader struct {
-	nc *nats.Conn
-	js jetstream.JetStream
+	nc    *nats.Conn
+	js    jetstream.JetStream
+	stall time.Duration // that a reader may take nothing
 }
 
 // New returns a reader over a connection.
@@ -53,7 +54,7 @@ func New(nc *nats.Conn) (*Reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("feed tail: %w", err)
 	}
-	return &Reader{nc: nc, js: js}, nil
+	return &Reader{nc: nc, js: js, stall: stallMost}, nil
 }
 
 // askMost is how long a question to the feed may take.
