@@ -246,7 +246,7 @@ func TestFindingsAgainstDumbEvaluation(t *testing.T) {
 	for seed := uint64(40); seed < 48; seed++ {
 		log, store := projectiontest.Chaos(seed, 250), openView(t)
 		if seed%2 > 0 {
-			log = projectiontest.Busy(seed, 3, 700)
+			log = projectiontest.Busy(seed, 4, 900)
 		}
 		follow(t, log.Shuffled(seed), store, projection.Config{MaxBatch: 23})
 		if judged := sameAsDumb(t, log, store); judged < 20 {

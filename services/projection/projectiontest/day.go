@@ -253,8 +253,8 @@ func (c *chaos) copy() {
 // Busy is few contacts with very long histories, as test numbers, switchboards
 // and load tests have: n events over a year, most of them calls of two
 // controllers that nobody answers, stored in an order that has nothing to do
-// with the one in which they happened, so that nearly each arrives late. The
-// first contact gave consents in calls.
+// with the one in which they happened, so that nearly each arrives late. A
+// fourth contact gave consents in calls.
 func Busy(seed uint64, contacts, n int) *Log {
 	b := &busy{builder: newBuilder(dayStart + 400*day), rnd: rand.New(rand.NewPCG(seed, 4)), contacts: contacts}
 	for _, c := range []string{"A", "B"} {
@@ -287,7 +287,7 @@ func (b *busy) step() {
 	switch p := b.rnd.IntN(100); {
 	case p < 2:
 		b.grant(b.rnd, id, c, at, k)
-	case p < 3 && who == 0:
+	case p < 3 && who == 3:
 		of("crm."+c, "consent.granted", "", map[string]any{"purposes": []string{"marketing"}, "channels": []string{"operator_call"}, "collection_attempt": b.last})
 	case p < 4:
 		of("dialer.p1.example", "opposition.registered", "", map[string]any{"medium": "in_call", "received_by": "P1"})

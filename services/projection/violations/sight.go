@@ -12,13 +12,12 @@ import (
 // keeps a contact with thousands of calls affordable. What is contested stays
 // in every history, and so does every other type.
 type sight struct {
-	back   events.Instant // how far rules look back upon calls
-	whole  *contact.History
-	calls  []*contact.Fact
-	far    map[string]*farsight // by controller
-	near   map[nearsight]*contact.History
-	cited  bool // a consent was given in a call: IT-CON-09 evaluates that call, too
-	silent map[string]bool
+	back  events.Instant // how far rules look back upon calls
+	whole *contact.History
+	calls []*contact.Fact
+	far   map[string]*farsight // by controller
+	near  map[span]*nearsight
+	cited bool // a consent was given in a call: IT-CON-09 evaluates that call, too
 }
 
 // farsight is the history as all attempts of a controller see it.
@@ -28,10 +27,17 @@ type farsight struct {
 	decided map[string]bool // decisions on which calls rest
 }
 
-// nearsight is a time of attempts of a controller.
-type nearsight struct {
+// span is a time of attempts of a controller.
+type span struct {
 	controller string
-	span       events.Instant
+	number     events.Instant
+}
+
+// nearsight is the history as the attempts of a span see it, from the instant
+// on at which the latest call that they see is in it.
+type nearsight struct {
+	history *contact.History
+	from    events.Instant
 }
 
 const (
@@ -43,20 +49,13 @@ const (
 )
 
 func (v *Violations) sight(history *contact.History, calls []*contact.Fact) *sight {
-	s := &sight{back: v.back, whole: history, calls: calls, far: map[string]*farsight{}, near: map[nearsight]*contact.History{}, silent: map[string]bool{}}
-	if len(calls) < longHistory {
-		return s
+	s := &sight{back: v.back, whole: history, calls: calls, far: map[string]*farsight{}, near: map[span]*nearsight{}}
+	if len(calls) >= longHistory {
+		history.Forms(func(f *contact.Fact) {
+			d, ok := f.Data.(*events.ConsentGranted)
+			s.cited = s.cited || (ok && d.CollectionAttempt != "")
+		})
 	}
-	history.Forms(func(f *contact.Fact) {
-		switch d := f.Data.(type) {
-		case *events.ConsentGranted:
-			s.cited = s.cited || d.CollectionAttempt != ""
-		case *events.CallConcluded:
-			if a, ok := rules.AttemptOf(f); ok && a.Outcome.Silent {
-				s.silent[f.Controller] = true
-			}
-		}
-	})
 	return s
 }
 
@@ -64,23 +63,26 @@ func (v *Violations) sight(history *contact.History, calls []*contact.Fact) *sig
 func (s *sight) of(a *rules.Attempt) *contact.History {
 	far := s.far[a.Controller]
 	if far == nil {
-		far = s.look(a.Controller)
+		far = s.lookFar(a.Controller)
 		s.far[a.Controller] = far
 	}
-	if far.calls < longHistory || s.cited || s.silent[a.Controller] {
+	if far.calls < longHistory || s.cited {
 		return far.history
 	}
-	key := nearsight{a.Controller, a.DialledAt / nearSpan}
+	key := span{a.Controller, a.DialledAt / nearSpan}
 	near := s.near[key]
 	if near == nil {
-		near = far.history.Without(s.beyond(key, far.decided))
+		near = s.lookNear(far, key.number)
 		s.near[key] = near
 	}
-	return near
+	if a.DialledAt < near.from {
+		return far.history
+	}
+	return near.history
 }
 
-// look leaves out what only other controllers' attempts see.
-func (s *sight) look(controller string) *farsight {
+// lookFar leaves out what only other controllers' attempts see.
+func (s *sight) lookFar(controller string) *farsight {
 	far := &farsight{history: s.whole, decided: map[string]bool{}}
 	for _, f := range s.calls {
 		if f.Controller == controller {
@@ -102,22 +104,28 @@ func ownOnly(f *contact.Fact) bool {
 	return f.Type == events.TypeCallConcluded || f.Type == events.TypeDecisionIssued
 }
 
-// beyond tells what an attempt of that time does not see: calls dialled later;
-// calls dialled longer ago than IT-LST-06 counts, unless somebody answered
-// (IT-CDC-04, and what uses up a request), where none was silent (IT-SIL-03 and
-// IT-SIL-04) and none gave a consent (IT-CON-09); and answers of the gate that
-// no call names (LED-05).
-func (s *sight) beyond(key nearsight, decided map[string]bool) func(*contact.Fact) bool {
-	from, until := key.span*nearSpan-s.back, (key.span+1)*nearSpan
-	return func(f *contact.Fact) bool {
+// lookNear leaves out what no attempt of a span sees: calls dialled later; calls
+// dialled longer ago than IT-LST-06 and IT-SIL-03 look, unless somebody
+// answered (IT-CDC-04, and what uses up a request); and answers of the gate
+// that no call names (LED-05). That the latest call before an attempt was
+// silent (IT-SIL-04) is seen where any call is left before it.
+func (s *sight) lookNear(far *farsight, number events.Instant) *nearsight {
+	begin, end := number*nearSpan-s.back, (number+1)*nearSpan
+	near := &nearsight{from: events.MaxInstant}
+	near.history = far.history.Without(func(f *contact.Fact) bool {
 		switch d := f.Data.(type) {
 		case *events.CallConcluded:
-			return d.DialledAt >= until || (d.DialledAt < from && d.AnsweredAt.IsZero())
+			if d.DialledAt >= begin && d.DialledAt < end {
+				near.from = min(near.from, max(d.DialledAt+1, f.Time, f.Received))
+				return false
+			}
+			return d.DialledAt >= end || d.AnsweredAt.IsZero()
 		case *events.DecisionIssued:
-			return !decided[f.ID]
+			return !far.decided[f.ID]
 		}
 		return false
-	}
+	})
+	return near
 }
 
 // lookBack is how far the rules of any pack count calls that nobody answered,
