@@ -109,6 +109,9 @@ var Table = []Rule{
 	{Package: "services/gateway", Says: "speaks HTTP", Not: []Ban{
 		{Module: pgx, Why: ports}, {Module: natsClient, Why: ports}, {Module: natsServer, Why: ports},
 	}},
+	{Package: "services/pbx", Says: "answers switches (FastAGI, SIP redirect) from the gate's port", Not: []Ban{
+		{Packages: []string{"services", "schemas"}, Why: "a switch's question needs a gate and the contract, nothing of the house"}, {Module: natsClient, Why: ports}, {Module: pgx, Why: ports},
+	}},
 	{Package: "services/worker", Says: "hosts handlers on the Watermill router", Not: []Ban{
 		{Packages: []string{"services/rules", "services/view"}, Why: leaf},
 	}},

@@ -11,7 +11,7 @@ var Services = []string{
 	ServiceGateway,
 	RecorderOf(events.FamilyGrants), RecorderOf(events.FamilyRevocations), RecorderOf(events.FamilyOppositions),
 	RecorderOf(events.FamilyOutcomes), RecorderOf(events.FamilyCampaigns),
-	ServiceConsentState, ServiceViolations, ServiceGate,
+	ServiceConsentState, ServiceViolations, ServiceGate, ServiceFastAGI, ServiceSIP,
 }
 
 // Names of services.
@@ -20,6 +20,8 @@ const (
 	ServiceConsentState = "projection.consentstate"
 	ServiceViolations   = "projection.violations"
 	ServiceGate         = "gate"
+	ServiceFastAGI      = "pbx.fastagi" // off without pbx.fastagi.listen
+	ServiceSIP          = "pbx.sip"     // off without pbx.sip.listen
 )
 
 // RecorderOf returns the service name of a family's recorder.
