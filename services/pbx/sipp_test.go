@@ -82,7 +82,7 @@ func (p *program) succeeds() {
 // ends stops a program.
 func (p *program) ends() {
 	p.cancel()
-	<-p.done
+	_ = <-p.done // it was interrupted
 }
 
 // scenario is the path of one of SIPp's scenarios.
@@ -262,7 +262,11 @@ func TestKamailioPlacesNoCallInDoubt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer silent.Close()
+	defer func() {
+		if err := silent.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	for name, assenso := range map[string]string{
 		"not there":                "127.0.0.1:" + strconv.Itoa(freePort(t)),
 		"silent":                   silent.LocalAddr().String(),
