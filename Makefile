@@ -21,7 +21,7 @@ BENCHFLAGS ?=
 DEMOFLAGS  ?=
 TESTFLAGS  ?= -count=1
 
-.PHONY: help build demo test postgres apart race lint staticcheck errcheck ineffassign unparam vulnerabilities fuzz bench chaos verify boundaries format vet tidy modules generated cover clean
+.PHONY: help build demo test postgres pbx apart race lint staticcheck errcheck ineffassign unparam vulnerabilities fuzz bench chaos verify boundaries format vet tidy modules generated cover clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -39,6 +39,9 @@ test: ## Run every test; needs Go and nothing else
 postgres: ## Run the suites of the SQL backends on PostgreSQL; needs Debian's postgresql-15
 	go run ./scripts/tally -tags postgres $(TESTFLAGS) $(sort $(dir $(shell grep -rl --include='*_test.go' '^//go:build postgres' services | sed 's|^|./|')))
 
+pbx: ## Let SIPp and Kamailio call through the switches' doors; needs Debian's sip-tester and kamailio
+	go run ./scripts/tally -tags sipp $(TESTFLAGS) $(sort $(dir $(shell grep -rl --include='*_test.go' '^//go:build sipp' services | sed 's|^|./|')))
+
 apart: ## Run the tests of modules that stand outside the workspace
 	@for folder in $$(find . -name go.mod -not -path '*/node_modules/*' -exec dirname {} \;); do \
 	case " $(FOLDERS) " in *" $$(cd $$folder && pwd) "*) continue;; esac; \
@@ -52,10 +55,10 @@ lint: vet staticcheck errcheck ineffassign unparam ## Run the linters pinned in 
 # S1005 forbids "_ = <-c", which is how errcheck wants to hear that an error is
 # thrown away on purpose.
 staticcheck:
-	go tool staticcheck -tags postgres -checks inherit,-S1005 $(PACKAGES)
+	go tool staticcheck -tags postgres,sipp -checks inherit,-S1005 $(PACKAGES)
 
 errcheck:
-	go tool errcheck -tags postgres -exclude scripts/lint/errcheck.txt $(PACKAGES)
+	go tool errcheck -tags postgres,sipp -exclude scripts/lint/errcheck.txt $(PACKAGES)
 
 ineffassign:
 	go tool ineffassign $(PACKAGES)
@@ -84,7 +87,7 @@ format: ## Check that gofmt would change nothing
 	@wrong=$$(gofmt -l $(FOLDERS)); test -z "$$wrong" || { echo "gofmt would change:"; echo "$$wrong"; exit 1; }
 
 vet: ## Run go vet
-	go vet -tags postgres $(PACKAGES)
+	go vet -tags postgres,sipp $(PACKAGES)
 
 tidy: ## Check that go mod tidy would change nothing
 	@for folder in $(FOLDERS); do echo "go mod tidy -diff in $${folder##*/}"; (cd "$$folder" && GOWORK=off go mod tidy -diff) || exit 1; done

@@ -121,6 +121,9 @@ var Table = []Rule{
 	{Package: "services/feed/said", Says: "remembers, durably, what the feed has said", Not: []Ban{
 		{Packages: []string{"services/ledger", "services/vault", "services/rules", "services/contact", "services/gateway"}, Why: "it keeps what was said and judges nothing; a number must never reach it"}, {Module: natsClient, Why: ports},
 	}},
+	{Package: "services/pbx", Says: "answers switches (FastAGI, SIP redirect) from the gate's port", Not: []Ban{
+		{Packages: []string{"services", "schemas"}, Why: "a switch's question needs a gate and the contract, nothing of the house"}, {Module: natsClient, Why: ports}, {Module: pgx, Why: ports},
+	}},
 	{Package: "services/worker", Says: "hosts handlers on the Watermill router", Not: []Ban{
 		{Packages: []string{"services/rules", "services/view"}, Why: leaf},
 	}},

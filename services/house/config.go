@@ -41,6 +41,8 @@ type Config struct {
 	// Gateway are the limits of the HTTP door.
 	Gateway GatewayConfig `koanf:"gateway"`
 	Gate    GateConfig    `koanf:"gate"`
+	// PBX says which switches ask without code of their own.
+	PBX PBXConfig `koanf:"pbx"`
 	// Law names the rule pack.
 	Law LawConfig `koanf:"law"`
 	// Log is the process's own log, not the ledger.
@@ -112,6 +114,7 @@ func Default() Config {
 		Ledger:  LedgerConfig{Partitions: 4, Durability: ledger.Strict, IntakeBytes: 1 << 30},
 		Gateway: GatewayConfig{ReceiptWait: 5 * time.Second, MaxBody: 32 << 20},
 		Gate:    GateConfig{SnapshotEvery: 10 * time.Minute, Patience: 100 * time.Millisecond},
+		PBX:     defaultPBX(),
 		Law:     LawConfig{Country: "it"},
 		Log:     LogConfig{Level: "info", Format: "console"},
 	}
@@ -205,6 +208,7 @@ func (c *Config) Check() error {
 	if c.Gate.SnapshotEvery <= 0 || c.Gate.Patience <= 0 {
 		fault("gate.snapshot_every and gate.patience must be greater than zero")
 	}
+	c.PBX.check(c.Only, fault)
 	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
 		fault("log.level must be debug, info, warn or error")
 	}

@@ -28,7 +28,7 @@ const minFree = 256 << 20
 // opens no store and changes nothing, so it may run beside a running assenso.
 func Examine(ctx context.Context, cfg Config) []Check {
 	checks := []Check{examineFolder(cfg.Data), examineKeys(cfg.Data), examineSpace(cfg.Data), examineLock(cfg.Data)}
-	return append(checks, examineDatabase(ctx, cfg.Database), examineListen(cfg), examineLaw(cfg.Law), examineDurability(cfg))
+	return append(checks, examineDatabase(ctx, cfg.Database), examineListen(cfg), examineSwitches(cfg), examineLaw(cfg.Law), examineDurability(cfg))
 }
 
 func failed(name string, err error, remedy string) Check {
@@ -116,6 +116,45 @@ func examineListen(cfg Config) Check {
 		return failed(name, err, "choose another address with listen")
 	}
 	return Check{Name: name, OK: true, Detail: cfg.Listen + " is free"}
+}
+
+// examineSwitches tries the addresses at which switches would ask.
+func examineSwitches(cfg Config) Check {
+	const name = "switches"
+	agi, sip := cfg.PBX.FastAGI.Listen, cfg.PBX.SIP.Listen
+	if agi == "" && sip == "" {
+		return Check{Name: name, OK: true, Detail: "none asks: pbx has no address"}
+	}
+	if locked, err := embedded.Locked(cfg.Data); err == nil && locked {
+		return Check{Name: name, OK: true, Detail: "not tried: the running assenso may hold their addresses"}
+	}
+	for _, try := range []struct{ key, network, address string }{
+		{"pbx.fastagi.listen", "tcp", agi}, {"pbx.sip.listen", "tcp", sip}, {"pbx.sip.listen", "udp", sip},
+	} {
+		if try.address == "" {
+			continue
+		}
+		if err := tryAddress(try.network, try.address); err != nil {
+			return failed(name, err, "choose another address with "+try.key)
+		}
+	}
+	return Check{Name: name, OK: true, Detail: "their addresses are free"}
+}
+
+// tryAddress listens at an address for a moment.
+func tryAddress(network, address string) error {
+	if network == "udp" {
+		c, err := net.ListenPacket(network, address)
+		if err != nil {
+			return err
+		}
+		return c.Close()
+	}
+	l, err := net.Listen(network, address)
+	if err != nil {
+		return err
+	}
+	return l.Close()
 }
 
 func examineLaw(law LawConfig) Check {

@@ -84,6 +84,8 @@ type House struct {
 	indexed    func(context.Context, view.Positions) error // waits for consentstate
 	reports    *Reports
 	listener   net.Listener
+	fastAGI    net.Addr // of the doors for switches, nil if closed
+	sip        net.Addr
 	gateway    *gateway.Gateway
 	running    []service
 	projected  []view.Projection // that readers wait for
@@ -121,7 +123,7 @@ func Open(ctx context.Context, cfg Config, o Options) (*House, error) {
 	h.clock = recorder.Monotone(wall)
 	for _, step := range []func(context.Context) error{
 		h.openLaw, h.openBroker, h.openLedger, h.openVault, h.openIntake, h.openView,
-		h.openRecorders, h.openProjections, h.openDesk, h.openGate, h.openFeed, h.openGateway,
+		h.openRecorders, h.openProjections, h.openDesk, h.openGate, h.openFeed, h.openGateway, h.openPBX,
 	} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, h.Close())
@@ -220,6 +222,12 @@ func (h *House) Banner() string {
 	where := "without an HTTP door"
 	if a := h.Address(); a != "" {
 		where = "on http://" + a
+	}
+	if h.fastAGI != nil {
+		where += " · switches ask agi://" + h.fastAGI.String() + "/decide"
+	}
+	if h.sip != nil {
+		where += " · switches ask sip:" + h.sip.String()
 	}
 	return "assenso " + Version() + " " + where + " · " + h.durability
 }

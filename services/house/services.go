@@ -11,7 +11,7 @@ var Services = []string{
 	ServiceGateway,
 	RecorderOf(events.FamilyGrants), RecorderOf(events.FamilyRevocations), RecorderOf(events.FamilyOppositions),
 	RecorderOf(events.FamilyOutcomes), RecorderOf(events.FamilyCampaigns),
-	ServiceConsentState, ServiceViolations, ServiceGate, ServiceFeed,
+	ServiceConsentState, ServiceViolations, ServiceGate, ServiceFeed, ServiceFastAGI, ServiceSIP,
 }
 
 // Names of services.
@@ -21,6 +21,8 @@ const (
 	ServiceViolations   = "projection.violations"
 	ServiceGate         = "gate"
 	ServiceFeed         = "feed"
+	ServiceFastAGI      = "pbx.fastagi" // off without pbx.fastagi.listen
+	ServiceSIP          = "pbx.sip"     // off without pbx.sip.listen
 )
 
 // RecorderOf returns the service name of a family's recorder.

@@ -72,7 +72,7 @@ func (s *session) say(a *Answer, w wishes) error {
 	if !a.Allows() {
 		return s.block(a, w)
 	}
-	return s.set(append(reasons(a), variable{VariableNumber, a.Phone}, variable{VariableVerdict, string(a.Verdict)})...)
+	return s.set(append(reasons(a), variable{VariableNumber, a.Number}, variable{VariableVerdict, string(a.Verdict)})...)
 }
 
 func (s *session) block(a *Answer, w wishes) error {

@@ -151,14 +151,20 @@ func refusal(err error) Answer {
 	return blocked(ReasonQuestion, err.Error())
 }
 
+// isRefusal reports whether the gate finds the asker at fault.
+func isRefusal(err error) bool {
+	var r *events.Refusal
+	return errors.As(err, &r)
+}
+
 // errBusy: there is no slot for one more question.
 var errBusy = errors.New("too many questions at once")
 
 // ask turns whatever the gate does into an answer.
-func (a *Attendant) ask(ctx context.Context, q Question) Answer {
+func (a *Attendant) ask(ctx context.Context, q events.Question) Answer {
 	out, err := a.mayCall(ctx, q)
 	switch {
-	case errors.Is(err, ErrQuestion), errors.Is(err, errBusy):
+	case isRefusal(err), errors.Is(err, errBusy):
 		return refusal(err)
 	case err != nil:
 		if ctx.Err() == nil && !a.failing.Swap(true) {
@@ -177,7 +183,7 @@ func (a *Attendant) ask(ctx context.Context, q Question) Answer {
 
 // mayCall asks the gate, and waits no longer than Patience even for a gate
 // that does not heed its context.
-func (a *Attendant) mayCall(ctx context.Context, q Question) (Answer, error) {
+func (a *Attendant) mayCall(ctx context.Context, q events.Question) (Answer, error) {
 	select {
 	case a.slots <- struct{}{}:
 	default:

@@ -27,22 +27,26 @@ func TestInDoubtTheAnswerIsBlock(t *testing.T) {
 	defer close(block)
 	for _, c := range []struct {
 		name string
-		gate func(context.Context, Question) (Answer, error)
+		gate func(context.Context, events.Question) (Answer, error)
 		want string
 	}{
-		{"error", func(context.Context, Question) (Answer, error) { return Answer{}, errors.New("disk full") }, ReasonGate},
-		{"error beside an allow", func(context.Context, Question) (Answer, error) {
-			return Answer{Verdict: events.VerdictAllow, Phone: free}, errors.New("late")
+		{"error", func(context.Context, events.Question) (Answer, error) { return Answer{}, errors.New("disk full") }, ReasonGate},
+		{"error beside an allow", func(context.Context, events.Question) (Answer, error) {
+			return Answer{Verdict: events.VerdictAllow, Number: free}, errors.New("late")
 		}, ReasonGate},
-		{"panic", func(context.Context, Question) (Answer, error) { panic("nil map") }, ReasonGate},
-		{"late", func(ctx context.Context, _ Question) (Answer, error) { <-ctx.Done(); return Answer{}, ctx.Err() }, ReasonGate},
-		{"deaf to its context", func(context.Context, Question) (Answer, error) { <-block; return Answer{}, nil }, ReasonGate},
-		{"nothing", func(context.Context, Question) (Answer, error) { return Answer{}, nil }, ReasonGate},
-		{"a verdict of tomorrow", func(context.Context, Question) (Answer, error) {
-			return Answer{Verdict: "allow_later", Phone: free}, nil
+		{"panic", func(context.Context, events.Question) (Answer, error) { panic("nil map") }, ReasonGate},
+		{"late", func(ctx context.Context, _ events.Question) (Answer, error) { <-ctx.Done(); return Answer{}, ctx.Err() }, ReasonGate},
+		{"deaf to its context", func(context.Context, events.Question) (Answer, error) { <-block; return Answer{}, nil }, ReasonGate},
+		{"nothing", func(context.Context, events.Question) (Answer, error) { return Answer{}, nil }, ReasonGate},
+		{"a verdict of tomorrow", func(context.Context, events.Question) (Answer, error) {
+			return Answer{Verdict: "allow_later", Number: free}, nil
 		}, ReasonGate},
-		{"allow for no number", func(context.Context, Question) (Answer, error) { return Answer{Verdict: events.VerdictAllow}, nil }, ReasonGate},
-		{"no number at all", func(context.Context, Question) (Answer, error) { return Answer{}, ErrQuestion }, ReasonQuestion},
+		{"allow for no number", func(context.Context, events.Question) (Answer, error) {
+			return Answer{Verdict: events.VerdictAllow}, nil
+		}, ReasonGate},
+		{"no number at all", func(context.Context, events.Question) (Answer, error) {
+			return Answer{}, &events.Refusal{Errors: []events.Fault{{Code: "phone_invalid", Field: "number"}}}
+		}, ReasonQuestion},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := open(t, func(cfg *Config) { cfg.Patience = 20 * time.Millisecond })
@@ -63,7 +67,7 @@ func TestInDoubtTheAnswerIsBlock(t *testing.T) {
 
 func TestAFailingGateIsToldOnceAndSoIsItsReturn(t *testing.T) {
 	o := open(t, nil)
-	o.gate.instead = func(context.Context, Question) (Answer, error) { return Answer{}, errors.New("down") }
+	o.gate.instead = func(context.Context, events.Question) (Answer, error) { return Answer{}, errors.New("down") }
 	for range 3 {
 		o.answer(t.Context(), doorSIP, dial(free))
 	}
@@ -84,7 +88,7 @@ func TestAFailingGateIsToldOnceAndSoIsItsReturn(t *testing.T) {
 func TestACallerThatGivesUpIsNoFaultOfTheGate(t *testing.T) {
 	o := open(t, nil)
 	ctx, cancel := context.WithCancel(t.Context())
-	o.gate.instead = func(ctx context.Context, _ Question) (Answer, error) {
+	o.gate.instead = func(ctx context.Context, _ events.Question) (Answer, error) {
 		cancel()
 		<-ctx.Done()
 		return Answer{}, ctx.Err()
@@ -100,10 +104,10 @@ func TestACallerThatGivesUpIsNoFaultOfTheGate(t *testing.T) {
 func TestOneQuestionTooManyIsBlocked(t *testing.T) {
 	o := open(t, func(cfg *Config) { cfg.Limit = 1 })
 	asked, block := make(chan struct{}), make(chan struct{})
-	o.gate.instead = func(context.Context, Question) (Answer, error) {
+	o.gate.instead = func(context.Context, events.Question) (Answer, error) {
 		close(asked)
 		<-block
-		return Answer{Verdict: events.VerdictAllow, Phone: free}, nil
+		return Answer{Verdict: events.VerdictAllow, Number: free}, nil
 	}
 	first := make(chan Answer, 1)
 	go func() {
@@ -127,8 +131,8 @@ func TestTheQuestionIsPutTogether(t *testing.T) {
 		name string
 		list []Switch
 		call call
-		want Question // zero = none is asked
-		rule string   // of a blocked call
+		want events.Question // zero = none is asked
+		rule string          // of a blocked call
 	}{
 		{name: "everything from the call",
 			call: call{from: here, dialled: free, given: []parameter{
@@ -136,11 +140,11 @@ func TestTheQuestionIsPutTogether(t *testing.T) {
 				{"purpose", "service"}, {"channel", "automated_call"}, {"basis", "contract_consent"}, {"mode", "predictive"}, {"agent", "7"},
 				{"agent_reserved", "true"}, {"roaming", "false"}, {"grant", "g"}, {"request", "r"}, {"batch", "b"}, {"product", "fibre"},
 				{"origin_country", "AL"}, {"agent_country", "RO"}}},
-			want: Question{Phone: free, Country: "IT", Controller: "A", Campaign: "K-A", Processor: "P", Attempt: "a-1", Purpose: "service",
+			want: events.Question{Number: free, Country: "IT", Controller: "A", Campaign: "K-A", Processor: "P", Attempt: "a-1", Purpose: "service",
 				Channel: "automated_call", Basis: "contract_consent", CLI: "+390844100100", OriginCountry: "AL", AgentCountry: "RO",
 				Mode: "predictive", Agent: "7", AgentReserved: true, Grant: "g", Request: "r", Batch: "b", Product: "fibre"}},
 		{name: "defaults", call: dial(free),
-			want: Question{Phone: free, Controller: "A", Campaign: "K-A", Purpose: "marketing", Channel: "operator_call"}},
+			want: events.Question{Number: free, Controller: "A", Campaign: "K-A", Purpose: "marketing", Channel: "operator_call"}},
 		{name: "the entry decides, the prefix chooses it and falls off",
 			list: []Switch{
 				{From: []string{"127.0.0.1"}, Controller: "A", Campaign: "K-0"},
@@ -148,10 +152,10 @@ func TestTheQuestionIsPutTogether(t *testing.T) {
 				{From: []string{"127.0.0.0/8"}, Prefix: "771", Controller: "B", Campaign: "K-771", Country: "IT", Processor: "P", Purpose: "service", Channel: "sms", CLI: "+39081"},
 				{From: []string{"10.0.0.1"}, Prefix: "7713", Controller: "C", Campaign: "K-C"}},
 			call: call{from: here, dialled: "7713401234567", given: []parameter{{"campaign", "K-771"}}, otherwise: []parameter{{"cli", "+39082"}, {"attempt", "u-1"}}},
-			want: Question{Phone: "3401234567", Country: "IT", Controller: "B", Campaign: "K-771", Processor: "P", Attempt: "u-1", Purpose: "service", Channel: "sms", CLI: "+39081"}},
+			want: events.Question{Number: "3401234567", Country: "IT", Controller: "B", Campaign: "K-771", Processor: "P", Attempt: "u-1", Purpose: "service", Channel: "sms", CLI: "+39081"}},
 		{name: "IPv4 behind IPv6", list: []Switch{{From: []string{"10.1.2.3"}, Controller: "A", Campaign: "K-A"}},
 			call: call{from: netip.MustParseAddr("::ffff:10.1.2.3"), dialled: free},
-			want: Question{Phone: free, Controller: "A", Campaign: "K-A", Purpose: "marketing", Channel: "operator_call"}},
+			want: events.Question{Number: free, Controller: "A", Campaign: "K-A", Purpose: "marketing", Channel: "operator_call"}},
 		{name: "no entry for the digits", list: []Switch{{From: []string{"127.0.0.1"}, Prefix: "77"}}, call: dial(free), rule: ReasonSwitch},
 		{name: "another controller than the entry's", list: []Switch{{From: []string{"127.0.0.1"}, Controller: "B"}}, call: dial(free), rule: ReasonSwitch},
 		{name: "said twice", call: call{from: here, dialled: free, given: []parameter{{"campaign", "K"}, {"campaign", "L"}}}, rule: ReasonSwitch},
@@ -168,8 +172,8 @@ func TestTheQuestionIsPutTogether(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := open(t, func(cfg *Config) { cfg.Switches = c.list })
-			o.gate.instead = func(context.Context, Question) (Answer, error) {
-				return Answer{Verdict: events.VerdictAllow, Phone: free}, nil
+			o.gate.instead = func(context.Context, events.Question) (Answer, error) {
+				return Answer{Verdict: events.VerdictAllow, Number: free}, nil
 			}
 			a, _ := o.answer(t.Context(), doorSIP, c.call)
 			if c.rule != "" {
@@ -178,7 +182,7 @@ func TestTheQuestionIsPutTogether(t *testing.T) {
 				}
 				return
 			}
-			if d := cmp.Diff([]Question{c.want}, o.gate.questions()); d != "" || !a.Allows() {
+			if d := cmp.Diff([]events.Question{c.want}, o.gate.questions()); d != "" || !a.Allows() {
 				t.Errorf("question differs (-want +got):\n%s\nanswer %+v", d, a)
 			}
 		})
@@ -214,12 +218,12 @@ func TestOnlyTheGateAllows(t *testing.T) {
 		phone := rapid.SampledFrom([]string{free, ""}).Draw(t, "judged")
 		fails := rapid.Bool().Draw(t, "fails")
 		asked := 0
-		gate := &stub{instead: func(context.Context, Question) (Answer, error) {
+		gate := &stub{instead: func(context.Context, events.Question) (Answer, error) {
 			asked++
 			if fails {
-				return Answer{Verdict: verdict, Phone: phone}, errors.New("no")
+				return Answer{Verdict: verdict, Number: phone}, errors.New("no")
 			}
-			return Answer{Verdict: verdict, Phone: phone}, nil
+			return Answer{Verdict: verdict, Number: phone}, nil
 		}}
 		var given []parameter
 		for range rapid.IntRange(0, 5).Draw(t, "parameters") {
@@ -231,7 +235,7 @@ func TestOnlyTheGateAllows(t *testing.T) {
 		}
 		got, _ := a.answer(context.Background(), doorSIP, call{from: here, dialled: rapid.SampledFrom([]string{"", "abc", free}).Draw(t, "dialled"), given: given})
 		may := asked == 1 && !fails && phone != "" && (verdict == events.VerdictAllow || verdict == events.VerdictWarn)
-		if got.Allows() != may || got.Allows() && got.Phone != phone {
+		if got.Allows() != may || got.Allows() && got.Number != phone {
 			t.Fatalf("answer %+v after %d questions", got, asked)
 		}
 		if !got.Allows() && got.Verdict != events.VerdictBlock {

@@ -2,9 +2,9 @@
 // knows the contract and a Gate of its own, and nothing else of the house.
 //
 //	a, err := pbx.NewAttendant(pbx.Config{Gate: gate, Log: log, Switches: []pbx.Switch{{From: []string{"10.1.0.5"}, Controller: "aurora", Campaign: "K-AUR"}}})
-//	go pbx.NewFastAGI(a, pbx.FastAGIOptions{}).Serve(ctx, listener)   // AGI(agi://assenso/decide,${EXTEN})
+//	go pbx.NewFastAGI(a, pbx.FastAGIOptions{}).Serve(ctx, listener) // AGI(agi://assenso/decide,${EXTEN})
 //	redirect, err := pbx.NewRedirect(a, pbx.RedirectOptions{Trunk: "sbc.carrier.example:5060"})
-//	go redirect.Serve(ctx, udp, tcp)                                   // INVITE → 302 to the trunk, or 603
+//	go redirect.Serve(ctx, udp, tcp)                                // INVITE → 302 to the trunk, or 603
 //
 // What may be relied upon:
 //   - In doubt, no call. An error, a panic or a late answer of the gate, a

@@ -129,23 +129,23 @@ func TestASessionAsksForWhatTheSwitchSays(t *testing.T) {
 	address := agi(t, o, FastAGIOptions{})
 	for _, c := range []struct {
 		name, head string
-		want       Question
+		want       events.Question
 	}{
-		{"argument", agiHead + "agi_arg_1: " + free + "\n", Question{Phone: free, CLI: "+390844100100", Attempt: "u-1"}},
-		{"extension", strings.Replace(agiHead, "agi_extension: s", "agi_extension: "+listed, 1), Question{Phone: listed, CLI: "+390844100100", Attempt: "u-1"}},
-		{"dialled number", strings.Replace(agiHead, "agi_dnid: unknown", "agi_dnid: "+free, 1), Question{Phone: free, CLI: "+390844100100", Attempt: "u-1"}},
-		{"withheld", strings.Replace(agiHead, "pres: 3", "pres: 35", 1) + "agi_arg_1: " + free + "\n", Question{Phone: free, Attempt: "u-1"}},
-		{"no caller's number", strings.Replace(agiHead, "agi_callerid: +390844100100", "agi_callerid: unknown", 1) + "agi_arg_1: " + free + "\n", Question{Phone: free, Attempt: "u-1"}},
+		{"argument", agiHead + "agi_arg_1: " + free + "\n", events.Question{Number: free, CLI: "+390844100100", Attempt: "u-1"}},
+		{"extension", strings.Replace(agiHead, "agi_extension: s", "agi_extension: "+listed, 1), events.Question{Number: listed, CLI: "+390844100100", Attempt: "u-1"}},
+		{"dialled number", strings.Replace(agiHead, "agi_dnid: unknown", "agi_dnid: "+free, 1), events.Question{Number: free, CLI: "+390844100100", Attempt: "u-1"}},
+		{"withheld", strings.Replace(agiHead, "pres: 3", "pres: 35", 1) + "agi_arg_1: " + free + "\n", events.Question{Number: free, Attempt: "u-1"}},
+		{"no caller's number", strings.Replace(agiHead, "agi_callerid: +390844100100", "agi_callerid: unknown", 1) + "agi_arg_1: " + free + "\n", events.Question{Number: free, Attempt: "u-1"}},
 		{"escaped, with carriage returns", strings.ReplaceAll(strings.Replace(agiHead, "campaign=K-A", "campaign=K-A&cli=%2B39081&attempt=a%2F7", 1)+"agi_arg_1: "+free+"\n", "\n", "\r\n"),
-			Question{Phone: free, CLI: "+39081", Attempt: "a/7"}},
+			events.Question{Number: free, CLI: "+39081", Attempt: "a/7"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := len(o.gate.questions())
 			p := connect(t, address)
 			p.say(c.head + "\n")
 			p.play()
-			c.want.Controller, c.want.Campaign, c.want.Purpose, c.want.Channel = "A", "K-A", events.PurposeMarketing, events.ChannelOperatorCall
-			if d := cmp.Diff([]Question{c.want}, o.gate.questions()[before:]); d != "" {
+			c.want.Controller, c.want.Campaign, c.want.Purpose, c.want.Channel = "A", "K-A", "marketing", "operator_call"
+			if d := cmp.Diff([]events.Question{c.want}, o.gate.questions()[before:]); d != "" {
 				t.Errorf("question differs (-want +got):\n%s", d)
 			}
 		})
@@ -283,10 +283,10 @@ func TestStrangersAndCrowdsAreClosedUnread(t *testing.T) {
 func TestAStopLetsASessionEnd(t *testing.T) {
 	o := open(t, nil)
 	asked, proceed := make(chan struct{}), make(chan struct{})
-	o.gate.instead = func(context.Context, Question) (Answer, error) {
+	o.gate.instead = func(context.Context, events.Question) (Answer, error) {
 		close(asked)
 		<-proceed
-		return Answer{Verdict: events.VerdictAllow, Phone: free}, nil
+		return Answer{Verdict: events.VerdictAllow, Number: free}, nil
 	}
 	l := listen(t)
 	ctx, stop := context.WithCancel(t.Context())
@@ -327,7 +327,7 @@ func TestAStopDoesNotWaitForASilentSwitch(t *testing.T) {
 func TestAPanicBlocksOneCallAndNoOther(t *testing.T) {
 	o := open(t, nil)
 	address := agi(t, o, FastAGIOptions{})
-	o.gate.instead = func(context.Context, Question) (Answer, error) { panic(free) }
+	o.gate.instead = func(context.Context, events.Question) (Answer, error) { panic(free) }
 	p := connect(t, address)
 	p.say(agiHead + "agi_arg_1: " + free + "\n\n")
 	if got := verdict(p.play()); got != "block" {

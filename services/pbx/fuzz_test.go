@@ -76,8 +76,8 @@ func checkQuestion(t *testing.T, s *served, c call) {
 	if err != nil {
 		return
 	}
-	if q.Phone == "" || len(q.Phone) > maxPhone || q.Controller == "" || q.Campaign == "" || len(q.Controller) > maxName || len(q.CLI) > maxCLI ||
-		len(q.Attempt) > maxID || q.Purpose == "" || q.Channel.Bit() == events.UnknownChannel || strings.ContainsAny(q.Controller+q.Campaign+q.Attempt+q.CLI, "\r\n\x00") {
+	if q.Number == "" || len(q.Number) > maxPhone || q.Controller == "" || q.Campaign == "" || len(q.Controller) > maxName || len(q.CLI) > maxCLI ||
+		len(q.Attempt) > maxID || !events.InSet("attempt purpose", q.Purpose) || !events.InSet("channel", q.Channel) || strings.ContainsAny(q.Controller+q.Campaign+q.Attempt+q.CLI, "\r\n\x00") {
 		t.Fatalf("would ask %+v", q)
 	}
 }
@@ -92,11 +92,11 @@ func FuzzInvite(f *testing.F) {
 	f.Add([]byte(p.request("INVITE", "sip:%2b39%0d%0aX: y@[::1]:5060;user=phone", campaignHeaders, `P-Asserted-Identity: "a\",b" <sip:1@x>, <tel:+39>`)))
 	f.Add([]byte(p.request("INVITE", "sip:"+listed+"@assenso", "X-Assenso-Controller: A", "X-Assenso-Campaign: \"K\"", "X-Assenso-Roaming: true")))
 	o := open(f, nil)
-	o.gate.instead = func(_ context.Context, q Question) (Answer, error) {
-		if q.Phone == listed {
-			return Answer{Verdict: events.VerdictBlock, Decision: "d\r\nX: y", Reasons: []Reason{{Rule: "R\"\r\n", Effect: events.VerdictBlock}}}, nil
+	o.gate.instead = func(_ context.Context, q events.Question) (Answer, error) {
+		if q.Number == listed {
+			return Answer{Verdict: events.VerdictBlock, Decision: "d\r\nX: y", Reasons: []events.ReceiptReason{{Rule: "R\"\r\n", Effect: events.VerdictBlock}}}, nil
 		}
-		return Answer{Verdict: events.VerdictAllow, Phone: free}, nil
+		return Answer{Verdict: events.VerdictAllow, Number: free}, nil
 	}
 	r, err := NewRedirect(o.Attendant, RedirectOptions{Trunk: "trunk.example"})
 	if err != nil {

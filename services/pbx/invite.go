@@ -71,15 +71,10 @@ func readInvite(req *sip.Request, table map[string]string) (call, error) {
 	if err != nil {
 		return c, err
 	}
-	c.otherwise = []parameter{{"cli", cli}, {"attempt", callID(req)}}
+	// No attempt is made of the Call-ID: it is recorded with the decision, and
+	// some switches build it from the numbers.
+	c.otherwise = []parameter{{"cli", cli}}
 	return c, nil
-}
-
-func callID(req *sip.Request) string {
-	if id := req.CallID(); id != nil && len(id.Value()) <= maxID {
-		return id.Value()
-	}
-	return ""
 }
 
 // user is the number in a URI: the user part of sip:, or what follows tel:,

@@ -49,7 +49,7 @@ func (m *meters) observe(door string, a *Answer, took time.Duration) {
 	}
 	m.answers.WithLabelValues(door, verdict).Inc()
 	m.seconds.WithLabelValues(door).Observe(took.Seconds())
-	if rule := a.First(); strings.HasPrefix(rule, "SYS-") {
+	if rule := a.First(); strings.HasPrefix(rule, doubtPrefix) {
 		m.doubts.WithLabelValues(door, rule).Inc()
 	}
 }

@@ -20,54 +20,50 @@ const (
 // /v1/decisions.
 var settable = map[string]struct {
 	max int
-	set func(q *Question, value string) bool // false: no such value
+	set func(q *events.Question, value string) bool // false: no such value
 }{
-	"controller":     {maxName, text(func(q *Question) *string { return &q.Controller })},
-	"campaign":       {maxName, text(func(q *Question) *string { return &q.Campaign })},
-	"processor":      {maxName, text(func(q *Question) *string { return &q.Processor })},
-	"attempt":        {maxID, text(func(q *Question) *string { return &q.Attempt })},
-	"country":        {2, text(func(q *Question) *string { return &q.Country })},
-	"cli":            {maxCLI, text(func(q *Question) *string { return &q.CLI })},
-	"origin_country": {2, text(func(q *Question) *string { return &q.OriginCountry })},
-	"agent_country":  {2, text(func(q *Question) *string { return &q.AgentCountry })},
-	"agent":          {maxName, text(func(q *Question) *string { return &q.Agent })},
-	"grant":          {maxID, text(func(q *Question) *string { return &q.Grant })},
-	"request":        {maxID, text(func(q *Question) *string { return &q.Request })},
-	"batch":          {maxID, text(func(q *Question) *string { return &q.Batch })},
-	"product":        {maxID, text(func(q *Question) *string { return &q.Product })},
-	"roaming":        {5, fact(func(q *Question) *bool { return &q.Roaming })},
-	"agent_reserved": {5, fact(func(q *Question) *bool { return &q.AgentReserved })},
-	"purpose": {maxName, oneOf(func(q *Question) *events.Purpose { return &q.Purpose },
-		events.PurposeMarketing, events.PurposeMarketResearch, events.PurposeService)},
-	"channel": {maxName, oneOf(func(q *Question) *events.Channel { return &q.Channel }, events.Channels...)},
-	"mode": {maxName, oneOf(func(q *Question) *events.DiallerMode { return &q.Mode },
-		"manual", "preview", "progressive", "predictive", "automated")},
-	"basis": {maxName, oneOf(func(q *Question) *events.Basis { return &q.Basis },
-		events.BasisConsent, events.BasisContractConsent, events.BasisDirectory, events.BasisRequest, events.BasisInbound,
-		events.BasisSoftSpam, events.BasisThirdParty, events.BasisLegitimateInterest, events.BasisService)},
+	"controller":     {maxName, text(func(q *events.Question) *string { return &q.Controller })},
+	"campaign":       {maxName, text(func(q *events.Question) *string { return &q.Campaign })},
+	"processor":      {maxName, text(func(q *events.Question) *string { return &q.Processor })},
+	"attempt":        {maxID, text(func(q *events.Question) *string { return &q.Attempt })},
+	"country":        {2, text(func(q *events.Question) *string { return &q.Country })},
+	"cli":            {maxCLI, text(func(q *events.Question) *string { return &q.CLI })},
+	"origin_country": {2, text(func(q *events.Question) *string { return &q.OriginCountry })},
+	"agent_country":  {2, text(func(q *events.Question) *string { return &q.AgentCountry })},
+	"agent":          {maxName, text(func(q *events.Question) *string { return &q.Agent })},
+	"grant":          {maxID, text(func(q *events.Question) *string { return &q.Grant })},
+	"request":        {maxID, text(func(q *events.Question) *string { return &q.Request })},
+	"batch":          {maxID, text(func(q *events.Question) *string { return &q.Batch })},
+	"product":        {maxID, text(func(q *events.Question) *string { return &q.Product })},
+	"roaming":        {5, fact(func(q *events.Question) *bool { return &q.Roaming })},
+	"agent_reserved": {5, fact(func(q *events.Question) *bool { return &q.AgentReserved })},
+	"purpose":        {maxName, oneOf("attempt purpose", func(q *events.Question) *string { return &q.Purpose })},
+	"channel":        {maxName, oneOf("channel", func(q *events.Question) *string { return &q.Channel })},
+	"mode":           {maxName, oneOf("dialler mode", func(q *events.Question) *string { return &q.Mode })},
+	"basis":          {maxName, oneOf("basis", func(q *events.Question) *string { return &q.Basis })},
 }
 
-func text(field func(*Question) *string) func(*Question, string) bool {
-	return func(q *Question, value string) bool { *field(q) = value; return true }
+func text(field func(*events.Question) *string) func(*events.Question, string) bool {
+	return func(q *events.Question, value string) bool { *field(q) = value; return true }
 }
 
-func fact(field func(*Question) *bool) func(*Question, string) bool {
-	return func(q *Question, value string) bool {
+func fact(field func(*events.Question) *bool) func(*events.Question, string) bool {
+	return func(q *events.Question, value string) bool {
 		*field(q) = value == "true"
 		return value == "true" || value == "false"
 	}
 }
 
-func oneOf[T ~string](field func(*Question) *T, values ...T) func(*Question, string) bool {
-	return func(q *Question, value string) bool {
-		*field(q) = T(value)
-		return slices.Contains(values, T(value))
+func oneOf(set string, field func(*events.Question) *string) func(*events.Question, string) bool {
+	return func(q *events.Question, value string) bool {
+		*field(q) = value
+		return events.InSet(set, value)
 	}
 }
 
 // set writes one parameter into the question. The error bears the name, never
 // the value.
-func (q *Question) set(p parameter) error {
+func set(q *events.Question, p parameter) error {
 	known, ok := settable[p.name]
 	switch {
 	case !ok:

@@ -31,13 +31,13 @@ const (
 // stub is a gate that knows three numbers and keeps the questions.
 type stub struct {
 	mu    sync.Mutex
-	asked []Question
+	asked []events.Question
 	// instead, where not nil, answers.
-	instead func(ctx context.Context, q Question) (Answer, error)
+	instead func(ctx context.Context, q events.Question) (Answer, error)
 }
 
 // MayCall implements Gate.
-func (s *stub) MayCall(ctx context.Context, q Question) (Answer, error) {
+func (s *stub) MayCall(ctx context.Context, q events.Question) (Answer, error) {
 	s.mu.Lock()
 	s.asked = append(s.asked, q)
 	instead := s.instead
@@ -45,29 +45,29 @@ func (s *stub) MayCall(ctx context.Context, q Question) (Answer, error) {
 	if instead != nil {
 		return instead(ctx, q)
 	}
-	a := Answer{Phone: q.Phone, Decision: "d-1", ValidUntil: events.InstantOf(time.Date(2026, 3, 10, 20, 0, 0, 0, time.UTC))}
-	if q.Country == "IT" && !strings.HasPrefix(q.Phone, "+") {
-		a.Phone = "+39" + q.Phone
+	a := Answer{Number: q.Number, Decision: "d-1", ValidUntil: events.InstantOf(time.Date(2026, 3, 10, 20, 0, 0, 0, time.UTC))}
+	if q.Country == "IT" && !strings.HasPrefix(q.Number, "+") {
+		a.Number = "+39" + q.Number
 	}
-	switch a.Phone {
+	switch a.Number {
 	case free:
 		a.Verdict = events.VerdictAllow
 	case warned:
-		a.Verdict, a.Reasons = events.VerdictWarn, []Reason{{Rule: "IT-LST-06", Effect: events.VerdictWarn}}
+		a.Verdict, a.Reasons = events.VerdictWarn, []events.ReceiptReason{{Rule: "IT-LST-06", Effect: events.VerdictWarn}}
 	case listed:
 		a.Verdict = events.VerdictBlock
-		a.Reasons = []Reason{{Rule: "IT-CON-01", Effect: events.VerdictWarn}, {Rule: "IT-RPO-01", Effect: events.VerdictBlock}, {Rule: "IT-RPO-05", Effect: events.VerdictBlock}}
+		a.Reasons = []events.ReceiptReason{{Rule: "IT-CON-01", Effect: events.VerdictWarn}, {Rule: "IT-RPO-01", Effect: events.VerdictBlock}, {Rule: "IT-RPO-05", Effect: events.VerdictBlock}}
 	default:
-		return Answer{}, ErrQuestion
+		return Answer{}, &events.Refusal{Errors: []events.Fault{{Code: "phone_invalid", Field: "number"}}}
 	}
 	return a, nil
 }
 
 // questions returns what was asked.
-func (s *stub) questions() []Question {
+func (s *stub) questions() []events.Question {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]Question(nil), s.asked...)
+	return append([]events.Question(nil), s.asked...)
 }
 
 // office is an attendant under test with its gate, log and metrics.

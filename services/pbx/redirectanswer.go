@@ -81,11 +81,11 @@ func (r *Redirect) decide(ctx context.Context, req *sip.Request) (res *sip.Respo
 	if s.trunk != nil {
 		to = s.trunk
 	}
-	if !isE164(a.Phone) {
+	if !isE164(a.Number) {
 		broken := r.attendant.refuse(doorSIP, errors.New("the gate judged a number that is not E.164"))
 		return r.decline(req, &broken)
 	}
-	headers := []sip.Header{to.contact(a.Phone), sip.NewHeader("X-Assenso-Verdict", string(a.Verdict))}
+	headers := []sip.Header{to.contact(a.Number), sip.NewHeader("X-Assenso-Verdict", string(a.Verdict))}
 	if first := a.First(); first != "" {
 		headers = append(headers, sip.NewHeader("X-Assenso-Reason", headerText(first)))
 	}

@@ -226,7 +226,7 @@ func TestTheCallersNumberIsFound(t *testing.T) {
 			p.send(p.request("INVITE", "sip:"+free+"@assenso", append(c.headers, "X-Assenso-Controller: A", "x-campaign-id: K-A", "X-Assenso-Attempt: a-7")...))
 			p.ack("sip:"+free+"@assenso", p.answer())
 			asked := o.gate.questions()
-			want := Question{Phone: free, Controller: "A", Campaign: "K-A", Attempt: "a-7", CLI: c.want, Purpose: events.PurposeMarketing, Channel: events.ChannelOperatorCall}
+			want := events.Question{Number: free, Controller: "A", Campaign: "K-A", Attempt: "a-7", CLI: c.want, Purpose: "marketing", Channel: "operator_call"}
 			if d := cmp.Diff(want, asked[len(asked)-1]); d != "" {
 				t.Errorf("question differs (-want +got):\n%s", d)
 			}
@@ -235,7 +235,7 @@ func TestTheCallersNumberIsFound(t *testing.T) {
 	p := pickUp(t, "udp", address)
 	p.send(strings.Replace(p.request("INVITE", "sip:"+free+"@assenso", "X-Assenso-Controller: A", "X-Campaign-Id: K-A"), "sip:+390844100100@pbx.example", "sip:anonymous@anonymous.invalid", 1))
 	p.ack("sip:"+free+"@assenso", p.answer())
-	if asked := o.gate.questions(); asked[len(asked)-1].CLI != "" || asked[len(asked)-1].Attempt != p.id {
+	if asked := o.gate.questions(); asked[len(asked)-1].CLI != "" || asked[len(asked)-1].Attempt != "" {
 		t.Errorf("asked %+v", asked[len(asked)-1])
 	}
 }
@@ -318,7 +318,7 @@ func TestARetransmissionIsTheSameCall(t *testing.T) {
 // waiting is a gate that answers when it is let.
 func waiting(o *office) (asked chan struct{}, answer chan Answer) {
 	asked, answer = make(chan struct{}, 16), make(chan Answer)
-	o.gate.instead = func(ctx context.Context, _ Question) (Answer, error) {
+	o.gate.instead = func(ctx context.Context, _ events.Question) (Answer, error) {
 		asked <- struct{}{}
 		select {
 		case a := <-answer:
@@ -344,7 +344,7 @@ func TestTheCallerHearsTryingThenTheAnswer(t *testing.T) {
 	if m := p.read(); m.status != 100 {
 		t.Fatalf("for a retransmission: %s", m.text)
 	}
-	answer <- Answer{Verdict: events.VerdictAllow, Phone: free}
+	answer <- Answer{Verdict: events.VerdictAllow, Number: free}
 	m := p.read()
 	p.ack(uri, m)
 	if m.status != 302 || len(asked) != 0 {
@@ -422,8 +422,8 @@ func TestInDoubtAnInviteIsDeclinedFor(t *testing.T) {
 		t.Errorf("a gate that does not answer: %s", m.text)
 	}
 	o = open(t, nil)
-	o.gate.instead = func(context.Context, Question) (Answer, error) {
-		return Answer{Verdict: events.VerdictAllow, Phone: "+39@evil.example"}, nil
+	o.gate.instead = func(context.Context, events.Question) (Answer, error) {
+		return Answer{Verdict: events.VerdictAllow, Number: "+39@evil.example"}, nil
 	}
 	p = pickUp(t, "udp", redirect(t, o, RedirectOptions{}))
 	p.send(p.request("INVITE", uri, campaignHeaders))
@@ -448,7 +448,7 @@ func TestOneCallTooManyIsDeclined(t *testing.T) {
 	if m.status != 603 || m.headers.Get("Reason") != `SIP;cause=603;text="SYS-BUSY"` || m.headers.Get("Retry-After") != "5" {
 		t.Errorf("second: %s", m.text)
 	}
-	answer <- Answer{Verdict: events.VerdictAllow, Phone: free}
+	answer <- Answer{Verdict: events.VerdictAllow, Number: free}
 	m = first.answer()
 	first.ack(uri, m)
 	if m.status != 302 {

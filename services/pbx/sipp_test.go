@@ -22,6 +22,8 @@ import (
 	"time"
 
 	"github.com/emiago/sipgo/sip"
+
+	"github.com/assenso/assenso/events"
 )
 
 // freePort returns a port that was free for UDP and TCP just now.
@@ -80,7 +82,7 @@ func (p *program) succeeds() {
 // ends stops a program.
 func (p *program) ends() {
 	p.cancel()
-	<-p.done
+	_ = <-p.done // it was interrupted
 }
 
 // scenario is the path of one of SIPp's scenarios.
@@ -147,7 +149,7 @@ func TestSIPpCallsTheRedirect(t *testing.T) {
 
 func TestSIPpTakesACallBack(t *testing.T) {
 	o := open(t, func(c *Config) { c.Patience = time.Minute })
-	o.gate.instead = func(ctx context.Context, _ Question) (Answer, error) { <-ctx.Done(); return Answer{}, ctx.Err() }
+	o.gate.instead = func(ctx context.Context, _ events.Question) (Answer, error) { <-ctx.Done(); return Answer{}, ctx.Err() }
 	address := redirect(t, o, RedirectOptions{Trunk: "127.0.0.1:5090"})
 	callWith(t, "cancelled", "u1", address, 20, free)
 	if n := len(o.gate.questions()); n != 20 {
@@ -260,7 +262,11 @@ func TestKamailioPlacesNoCallInDoubt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer silent.Close()
+	defer func() {
+		if err := silent.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	for name, assenso := range map[string]string{
 		"not there":                "127.0.0.1:" + strconv.Itoa(freePort(t)),
 		"silent":                   silent.LocalAddr().String(),

@@ -68,7 +68,7 @@ func (s Switch) parse() (served, error) {
 		if p.value == "" {
 			continue
 		}
-		if err := (&Question{}).set(p); err != nil {
+		if err := set(&events.Question{}, p); err != nil {
 			return out, err
 		}
 		out.fixed = append(out.fixed, p)
@@ -114,17 +114,17 @@ var errFixed = errors.New("fixed for this switch")
 // question puts a question together: what the entry fixes, then what the
 // switch says, then what the door found. Errors are meant for operators and
 // bear no value of the call.
-func (s *served) question(c call) (Question, error) {
-	q := Question{Phone: strings.TrimPrefix(c.dialled, s.Prefix)}
-	if q.Phone == "" {
+func (s *served) question(c call) (events.Question, error) {
+	q := events.Question{Number: strings.TrimPrefix(c.dialled, s.Prefix)}
+	if q.Number == "" {
 		return q, errors.New("no number was given: name it as first argument, or in the request's URI")
 	}
-	if len(q.Phone) > maxPhone {
+	if len(q.Number) > maxPhone {
 		return q, errors.New("the number is too long")
 	}
 	said := map[string]string{}
 	for _, p := range s.fixed {
-		if err := q.set(p); err != nil {
+		if err := set(&q, p); err != nil {
 			return q, err
 		}
 		said[p.name] = p.value
@@ -137,7 +137,7 @@ func (s *served) question(c call) (Question, error) {
 		case fixed:
 			continue
 		}
-		if err := q.set(p); err != nil {
+		if err := set(&q, p); err != nil {
 			return q, err
 		}
 		said[p.name] = p.value
@@ -146,7 +146,7 @@ func (s *served) question(c call) (Question, error) {
 		if _, ok := said[p.name]; ok || p.value == "" {
 			continue
 		}
-		if err := q.set(p); err != nil {
+		if err := set(&q, p); err != nil {
 			return q, err
 		}
 	}
@@ -154,10 +154,10 @@ func (s *served) question(c call) (Question, error) {
 		return q, errors.New("controller or campaign is missing: give them with the call, or fix them in pbx.switches")
 	}
 	if q.Purpose == "" {
-		q.Purpose = events.PurposeMarketing
+		q.Purpose = string(events.PurposeMarketing)
 	}
 	if q.Channel == "" {
-		q.Channel = events.ChannelOperatorCall
+		q.Channel = string(events.ChannelOperatorCall)
 	}
 	return q, nil
 }
