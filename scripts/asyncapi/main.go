@@ -69,7 +69,10 @@ func render() ([]byte, error) {
 		families = append(families, one)
 	}
 	var out bytes.Buffer
-	if err := tmpl.Execute(&out, struct{ Families []family }{families}); err != nil {
+	if err := tmpl.Execute(&out, struct {
+		Families []family
+		Kinds    []events.FeedKind
+	}{families, events.FeedKinds}); err != nil {
 		return nil, fmt.Errorf("fill template: %w", err)
 	}
 	return out.Bytes(), nil

@@ -83,8 +83,8 @@ func TestEveryTypeIsOneMessageOfItsFamily(t *testing.T) {
 			}
 		}
 	}
-	if want := len(events.Types) + 7; len(doc.Components.Messages) != want {
-		t.Errorf("%d messages, want the %d types and receipt, recorded, beat, reject, parked", len(doc.Components.Messages), len(events.Types))
+	if want := len(events.Types) + 13; len(doc.Components.Messages) != want {
+		t.Errorf("%d messages, want the %d types and 13 others", len(doc.Components.Messages), len(events.Types))
 	}
 }
 
@@ -97,14 +97,19 @@ func TestChannelsAreTheSubjectsOfTheCode(t *testing.T) {
 		"ledger":   {events.LedgerSubject("PARTITION", granted, controller), strings.TrimSuffix(string(ledger.Reference), "REF") + "PARTITION"},
 		"beats":    {events.BeatSubject(events.FamilyGrants), "BEATS"},
 		"decide":   {Subject: events.DecideSubject(controller)},
+		"feed":     {events.FeedSubject(controller, events.FeedOrder), events.FeedStream},
 		"rejects":  {events.RejectSubject(source), "REJECTS"},
-		"parked":   {events.ParkedSubject("service"), "PARKED"},
+
+		"feedsnapshot": {Subject: events.FeedSnapshotSubject(controller)},
+		"feedbeat":     {Subject: events.FeedBeatSubject},
+		"feedack":      {Subject: events.FeedAckSubject(controller)},
+		"parked":       {events.ParkedSubject("service"), "PARKED"},
 	}
 	for _, f := range events.Families {
 		want["intake_"+string(f)] = place{events.IntakeSubject(f, source, granted), natsintake.StreamOf(f)}
 	}
 	fill := strings.NewReplacer("{source}", source, "{type}", string(granted), "{token}", token, "{controller}", controller,
-		"{partition}", "PARTITION", "{PARTITION}", "PARTITION", "{family}", string(events.FamilyGrants), "{service}", "service")
+		"{partition}", "PARTITION", "{PARTITION}", "PARTITION", "{family}", string(events.FamilyGrants), "{service}", "service", "{kind}", string(events.FeedOrder))
 	got := map[string]place{}
 	for name, channel := range parsed(t).Channels {
 		if !channel.Planned {
@@ -119,12 +124,17 @@ func TestChannelsAreTheSubjectsOfTheCode(t *testing.T) {
 func TestPayloadsHaveTheFieldsOfTheCode(t *testing.T) {
 	doc := parsed(t)
 	for schema, typ := range map[string]reflect.Type{
-		"receipt":  reflect.TypeFor[intake.Receipt](),
-		"beat":     reflect.TypeFor[ledger.Beat](),
-		"reject":   reflect.TypeFor[gateway.Reject](),
-		"parked":   reflect.TypeFor[gateway.Parked](),
-		"fault":    reflect.TypeFor[events.Fault](),
-		"position": reflect.TypeFor[intake.Position](),
+		"receipt":      reflect.TypeFor[intake.Receipt](),
+		"beat":         reflect.TypeFor[ledger.Beat](),
+		"reject":       reflect.TypeFor[gateway.Reject](),
+		"parked":       reflect.TypeFor[gateway.Parked](),
+		"suppression":  reflect.TypeFor[events.FeedMessage](),
+		"snapshotPage": reflect.TypeFor[events.FeedPage](),
+		"feedBeat":     reflect.TypeFor[events.FeedBeat](),
+		"feedAck":      reflect.TypeFor[events.FeedAck](),
+		"feedAcked":    reflect.TypeFor[events.FeedAcked](),
+		"fault":        reflect.TypeFor[events.Fault](),
+		"position":     reflect.TypeFor[intake.Position](),
 	} {
 		var want, got []string
 		for i := range typ.NumField() {

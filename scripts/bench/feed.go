@@ -61,9 +61,8 @@ type feedBench struct {
 	sent    int
 	calls   int
 
-	mu       sync.Mutex
-	revoked  map[string]*passage // by event id
-	recorded chan string
+	mu      sync.Mutex
+	revoked map[string]*passage // by event id
 }
 
 // passage is when one revocation came where.
