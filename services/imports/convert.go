@@ -113,6 +113,9 @@ func (m *Mapping) bind(file string, header []string) (*converter, error) {
 	}
 	for i := range m.fields {
 		f := &m.fields[i]
+		if _, there := at[f.column]; f.optional && !there {
+			continue
+		}
 		c.fields = append(c.fields, boundField{f, find(f.column, f.title)})
 	}
 	for _, p := range m.id {

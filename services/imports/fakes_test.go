@@ -17,7 +17,7 @@ import (
 
 // door is a sink that answers as a server does: by identity and content. Its
 // fault, if set, is asked before each batch; "absent" fails without storing,
-// "stored" stores and loses the answer.
+// "stored" stores and loses the answer, "late" stores and has no receipt yet.
 type door struct {
 	t      *testing.T
 	mu     sync.Mutex
@@ -26,6 +26,7 @@ type door struct {
 	most   int
 	fault  func(send int) string
 	reject func(body map[string]any) []events.Fault
+	tell   func(body map[string]any) events.ContactKey // the contact of the receipt
 }
 
 func newDoor(t *testing.T) *door { return &door{t: t, stored: map[events.Identity]string{}} }
@@ -52,7 +53,9 @@ func (d *door) Send(ctx context.Context, batch [][]byte) ([]Outcome, error) {
 		if bytes.IndexByte(body, '\n') >= 0 {
 			d.t.Errorf("submission %d holds a line feed", i)
 		}
-		out[i] = d.take(body)
+		if out[i] = d.take(body); mode == "late" && out[i].Result != Rejected {
+			out[i] = Outcome{Result: Accepted}
+		}
 	}
 	if mode == "stored" {
 		return nil, errBroken
@@ -73,15 +76,19 @@ func (d *door) take(body []byte) Outcome {
 	id := events.Identity{}
 	id.Source, _ = ev["source"].(string)
 	id.ID, _ = ev["id"].(string)
+	var contact events.ContactKey
+	if d.tell != nil {
+		contact = d.tell(ev)
+	}
 	old, known := d.stored[id]
 	if !known {
 		d.stored[id] = string(body)
-		return Outcome{Result: Recorded}
+		return Outcome{Result: Recorded, Contact: contact}
 	}
 	if old != string(body) {
-		return Outcome{Result: Conflict}
+		return Outcome{Result: Conflict, Contact: contact}
 	}
-	return Outcome{Result: Duplicate}
+	return Outcome{Result: Duplicate, Contact: contact}
 }
 
 // phoneFault rejects what bears a number with a letter in it.

@@ -167,6 +167,8 @@ type answer struct {
 	Result       string         `json:"result"`
 	RecordedTime events.Instant `json:"recordedtime"`
 	Errors       []events.Fault `json:"errors"`
+	// Contact is text of the server's: an unreadable one is as good as none.
+	Contact string `json:"contact"`
 }
 
 // readAnswers reads one line for each open submission, in order. The stream may
@@ -189,7 +191,11 @@ func readAnswers(r io.Reader, open []int, out []Outcome, again bool, first event
 		}
 		switch r {
 		case Recorded, Duplicate, Conflict, Rejected, Accepted:
-			out[i] = Outcome{Result: r, Errors: a.Errors}
+			key, err := events.ParseContactKey(a.Contact)
+			if err != nil {
+				key = events.ContactKey{}
+			}
+			out[i] = Outcome{Result: r, Errors: a.Errors, Contact: key}
 		}
 	}
 	return nil

@@ -69,6 +69,7 @@ type columnFile struct {
 	Default   string            `yaml:"default"`
 	Values    map[string]string `yaml:"values"`
 	Strict    bool              `yaml:"strict"`
+	Optional  bool              `yaml:"optional"`
 }
 
 type constant struct {
@@ -89,6 +90,8 @@ type field struct {
 	empty   string
 	values  map[string]string
 	strict  bool
+	// optional: the file may lack the column; then no row fills the field.
+	optional bool
 }
 
 // ReadMapping reads and checks a mapping file. Errors wrap ErrMapping and name
@@ -105,11 +108,25 @@ func ReadMapping(path string) (*Mapping, error) {
 // Unknown keys, fields that the event type does not have, and values that do
 // not fit their field are errors, each with its line; all are reported together.
 func ParseMapping(name string, text []byte) (*Mapping, error) {
+	return ParseMappingWith(name, text, nil)
+}
+
+// ParseMappingWith is ParseMapping with constants that the file need not hold;
+// they win over those that it does.
+func ParseMappingWith(name string, text []byte, constants map[string]string) (*Mapping, error) {
 	var in mappingFile
 	if err := yaml.UnmarshalWithOptions(text, &in, yaml.Strict()); err != nil {
 		return nil, fmt.Errorf("imports read mapping: %w %s: %s", ErrMapping, name, yaml.FormatError(err, false, false))
 	}
-	c := &mappingCheck{name: name, m: &Mapping{Name: name, digest: digestHex(text)}}
+	digest := digestHex(text)
+	for _, target := range sortedKeys(constants) {
+		if in.Constants == nil {
+			in.Constants = map[string]any{}
+		}
+		in.Constants[target] = constants[target]
+		digest = digestHex([]byte(digest + "\n" + target + "=" + constants[target]))
+	}
+	c := &mappingCheck{name: name, m: &Mapping{Name: name, digest: digest}}
 	file, err := parser.ParseBytes(text, 0)
 	if err != nil {
 		return nil, fmt.Errorf("imports read mapping: %w %s: %s", ErrMapping, name, yaml.FormatError(err, false, false))
@@ -222,7 +239,7 @@ func (c *mappingCheck) columns(in *mappingFile) {
 		}
 		taken[col.Field] = true
 		f := field{column: headerKey(col.Column), title: col.Column, target: col.Field, path: strings.Split(col.Field, "."), kind: k,
-			sep: col.Separator, decimal: col.Decimal, empty: col.Default, values: col.Values, strict: col.Strict}
+			sep: col.Separator, decimal: col.Decimal, empty: col.Default, values: col.Values, strict: col.Strict, optional: col.Optional}
 		if f.sep == "" {
 			f.sep = "|"
 		}

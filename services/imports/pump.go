@@ -22,6 +22,7 @@ type work struct {
 	comma     rune
 	rejects   *rejects
 	discard   bool // refused rows are counted, not written
+	answers   *answers
 	state     state
 	statePath string // "" = no state
 	resumed   bool
@@ -151,6 +152,11 @@ func (w *work) settle(j *job) error {
 	if j.err != nil {
 		return j.err
 	}
+	if w.answers != nil {
+		if err := w.answers.add(j); err != nil {
+			return err
+		}
+	}
 	sent := 0
 	for i, r := range j.rows {
 		problems := j.problems[i]
@@ -176,6 +182,11 @@ func (w *work) settle(j *job) error {
 	var err error
 	if w.state.Size, err = w.rejects.flush(); err != nil {
 		return err
+	}
+	if w.answers != nil {
+		if w.state.Answers, err = w.answers.flush(); err != nil {
+			return err
+		}
 	}
 	if w.state.Size > 0 {
 		w.state.Summary.Rejects = w.rejects.path

@@ -28,12 +28,15 @@ type Options struct {
 	// Normalise reads numbers in a dry run, which needs it.
 	Normalise events.Normaliser
 
-	StateDir    string           // "" = beside the input
-	RejectsPath string           // "" = beside the input; a file that is there is never overwritten
-	InFlight    int              // batches under way at once; 0 = 1. A crash repeats at most so many
-	BatchSize   int              // rows of a batch; 0 = MaxBatch
-	Progress    io.Writer        // a terminal; nil or anything else = silent
-	Clock       func() time.Time // nil = time.Now; a dry run measures times of the future against it
+	StateDir    string    // "" = beside the input
+	RejectsPath string    // "" = beside the input; a file that is there is never overwritten
+	InFlight    int       // batches under way at once; 0 = 1. A crash repeats at most so many
+	BatchSize   int       // rows of a batch; 0 = MaxBatch
+	Progress    io.Writer // a terminal; nil or anything else = silent
+	// Consultation, where not nil, says that the file is the register's answer to
+	// one: its completion is recorded after the last row.
+	Consultation *Consultation
+	Clock        func() time.Time // nil = time.Now; a dry run measures times of the future against it
 }
 
 // ErrBusy: another import of the same file is under way.
@@ -96,9 +99,12 @@ func (o *Options) run(ctx context.Context) (Summary, error) {
 	}
 	err = w.pump(ctx)
 	w.bar.end(err == nil)
-	err = errors.Join(err, w.rows.Close(), w.rejects.close())
+	if err == nil && w.answers != nil {
+		err = w.complete(ctx)
+	}
+	err = errors.Join(err, w.rows.Close(), w.rejects.close(), w.answers.close())
 	if err == nil && w.statePath != "" {
-		err = removeState(w.statePath)
+		err = errors.Join(removeState(w.statePath), w.answers.remove())
 	}
 	return w.state.Summary, err
 }
@@ -119,9 +125,14 @@ func (o *Options) open() (*work, error) {
 	if err := w.openRejects(); err != nil {
 		return nil, errors.Join(err, w.rows.Close())
 	}
+	if o.Consultation != nil && !o.DryRun {
+		if w.answers, err = openAnswers(w.statePath+".answers", w.state.Answers); err != nil {
+			return nil, errors.Join(err, w.rows.Close(), w.rejects.close())
+		}
+	}
 	for range w.state.Rows {
 		if _, err := w.rows.next(); err != nil {
-			return nil, errors.Join(fmt.Errorf("imports resume %s: %w; delete the state file to start again", filepath.Base(o.Path), err), w.rows.Close(), w.rejects.close())
+			return nil, errors.Join(fmt.Errorf("imports resume %s: %w; delete the state file to start again", filepath.Base(o.Path), err), w.rows.Close(), w.rejects.close(), w.answers.close())
 		}
 	}
 	w.bar = newProgress(o.Progress, filepath.Base(o.Path), total)

@@ -31,8 +31,9 @@ const (
 
 // Outcome is a sink's answer for one submission.
 type Outcome struct {
-	Result Result
-	Errors []events.Fault // of a rejected one
+	Result  Result
+	Errors  []events.Fault    // of a rejected one
+	Contact events.ContactKey // of the recorded event; zero where there is none, or it is not told
 }
 
 // Sink takes submissions. It is called from several goroutines when

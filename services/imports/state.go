@@ -22,6 +22,7 @@ type state struct {
 	Rows    int     `json:"rows"`    // rows acknowledged or refused
 	Rejects string  `json:"rejects"` // path of the rejects file
 	Size    int64   `json:"rejects_size"`
+	Answers int64   `json:"answers_size,omitempty"` // of the file of a consultation's answers
 	Summary Summary `json:"summary"`
 }
 

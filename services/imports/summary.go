@@ -22,6 +22,8 @@ type Summary struct {
 	Rejects    string         `json:"rejects,omitempty"`
 	Codes      map[string]int `json:"codes,omitempty"` // faults by code
 	Problems   []Problem      `json:"problems,omitempty"`
+	// Consultation is what the register's answer came to.
+	Consultation *Completion `json:"consultation,omitempty"`
 }
 
 func (s *Summary) count(o Outcome) {

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 
 	"golang.org/x/mod/sumdb/tlog"
+
+	"github.com/assenso/assenso/events"
 )
 
 // Hash is a hash of the tree, SHA-256.
@@ -77,3 +79,17 @@ const leafPrefix = 0x00
 
 // hashLeaf hashes a leaf that stands behind leafPrefix.
 func hashLeaf(prefixed []byte) Hash { return sha256.Sum256(prefixed) }
+
+// SetRoot commits to a set of contacts (set_root of
+// register.screening_completed): the root of the tree over their keys in
+// ascending order, each once, a leaf being the 16 bytes of a key.
+func SetRoot(ascending []events.ContactKey) events.Digest {
+	var all Span
+	leaf := make([]byte, 1+len(events.ContactKey{}))
+	leaf[0] = leafPrefix
+	for i := range ascending {
+		copy(leaf[1:], ascending[i][:])
+		all.Append(hashLeaf(leaf))
+	}
+	return events.Digest(all.Root())
+}

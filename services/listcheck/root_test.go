@@ -7,6 +7,8 @@ import (
 
 	"golang.org/x/mod/sumdb/tlog"
 	"pgregory.net/rapid"
+
+	"github.com/assenso/assenso/events"
 )
 
 // The root is that of the tree of tlog (RFC 6962 2.1), however the leaves are
@@ -49,4 +51,13 @@ func TestRootIsThatOfTheTree(t *testing.T) {
 			t.Fatalf("root %s of %d leaves, want %s of %d", got, whole.End(), want, n)
 		}
 	})
+}
+
+// The commitment to a set is the tree over its keys, by tlog.
+func TestSetRoot(t *testing.T) {
+	keys := []events.ContactKey{{1}, {2}, {2, 1}}
+	a, b, c := tlog.RecordHash(keys[0][:]), tlog.RecordHash(keys[1][:]), tlog.RecordHash(keys[2][:])
+	if got, want := SetRoot(keys), events.Digest(tlog.NodeHash(tlog.NodeHash(a, b), c)); got != want {
+		t.Errorf("root %s, want %s", got, want)
+	}
 }
