@@ -19,6 +19,7 @@ type memory struct {
 	reference *rules.Reference
 	corrected map[events.IdentityHash]bool // targets of corrections
 	disputed  map[position]bool            // events that the reference holds in full
+	doubtful  map[events.IdentityHash]bool // calls among them
 	last      map[view.CampaignRef]events.Instant
 	sweeps    map[view.CampaignRef]view.Sweep // wanted, not yet stored
 	histories *histories
@@ -32,7 +33,7 @@ type position struct {
 // remember reads it within limit.
 func remember(tx view.Tx, limit view.Positions) (*memory, error) {
 	m := &memory{
-		reference: rules.NewReference(), corrected: map[events.IdentityHash]bool{}, disputed: map[position]bool{},
+		reference: rules.NewReference(), corrected: map[events.IdentityHash]bool{}, disputed: map[position]bool{}, doubtful: map[events.IdentityHash]bool{},
 		last: map[view.CampaignRef]events.Instant{}, sweeps: map[view.CampaignRef]view.Sweep{}, histories: newHistories(historyFacts),
 	}
 	known, err := tx.Corrections()
@@ -121,6 +122,7 @@ func (m *memory) disputedFact(e *view.Event) error {
 	}
 	m.disputed[p] = true
 	if f.Type == events.TypeCallConcluded {
+		m.doubtful[f.Identity().Hash()] = true
 		m.reference.Dispute(f)
 	} else {
 		m.reference.Add(f)
@@ -130,6 +132,24 @@ func (m *memory) disputedFact(e *view.Event) error {
 
 // scope is whom a reference fact touches; empty = all.
 type scope struct{ controller, campaign string }
+
+// frontier is the earliest instant at which one of the calls of which nobody
+// doubts lay before and was known; with received, known to the controller or a
+// processor.
+func (m *memory) frontier(s rules.Starts, received bool) events.Instant {
+	first := events.MaxInstant
+	for _, c := range s {
+		if m.doubtful[c.Call] {
+			continue
+		}
+		at := max(c.Dialled+1, c.Time)
+		if received {
+			at = max(at, c.Received)
+		}
+		first = min(first, at)
+	}
+	return first
+}
 
 // reach tells which attempts a reference fact can bear on; not ok: none. The
 // types that no rule of section 4 reads are listed; any other touches all.

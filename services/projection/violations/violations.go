@@ -67,7 +67,7 @@ func (*Violations) Applied() {}
 
 // Apply implements projection.Projection.
 func (v *Violations) Apply(tx view.Tx, runs []projection.Run, to view.Progress) error {
-	w := &work{tx: tx, to: to, limit: to.Positions(), asOf: to.Recorded(), touched: map[events.ContactKey]*touch{}}
+	w := &work{tx: tx, to: to, limit: to.Positions(), asOf: to.Recorded(), touched: map[events.ContactKey]*touch{}, doubted: map[view.CampaignRef]bool{}}
 	var err error
 	if v.memory == nil {
 		if v.memory, err = remember(tx, w.limit); err != nil {
@@ -125,7 +125,8 @@ type work struct {
 	limit   view.Positions
 	asOf    events.Instant
 	touched map[events.ContactKey]*touch
-	calls   []view.CampaignRef // campaigns of fresh calls, with repetition
+	calls   []view.CampaignRef        // campaigns of fresh calls, with repetition
+	doubted map[view.CampaignRef]bool // campaigns of disputed calls that may be among the first
 	changes map[view.CampaignRef]*view.Change
 }
 
@@ -248,7 +249,7 @@ func (w *work) chaseEvent(p view.Variant, id events.IdentityHash, voided bool, s
 		if f.Type == events.TypeCallConcluded {
 			first := slices.ContainsFunc(w.memory.reference.Starts(f.Controller, f.Campaign), func(s rules.Start) bool { return s.Call == id })
 			if first || !voided {
-				w.memory.sweepFrom(scope{controller: f.Controller, campaign: f.Campaign}, 0)
+				w.doubted[view.CampaignRef{Controller: f.Controller, Campaign: f.Campaign}] = true
 			}
 			continue
 		}
@@ -260,6 +261,8 @@ func (w *work) chaseEvent(p view.Variant, id events.IdentityHash, voided bool, s
 }
 
 // dispute hands the reference state what bears on it from contacts' streams.
+// Calls that were disputed can change IT-RPO-03 for the attempts before the
+// first call of which nobody doubts; behind it there is an earlier call anyway.
 func (w *work) dispute() error {
 	stored, err := w.tx.Disputed(w.limit)
 	if err != nil {
@@ -269,6 +272,9 @@ func (w *work) dispute() error {
 		if err := w.memory.disputedFact(&stored[i]); err != nil {
 			return err
 		}
+	}
+	for ref := range w.doubted {
+		w.memory.sweepWithin(ref, 0, w.memory.frontier(w.memory.reference.Starts(ref.Controller, ref.Campaign), true))
 	}
 	return nil
 }
@@ -299,7 +305,7 @@ func (w *work) begin(facts []*contact.Fact) error {
 			return err
 		}
 		w.change(ref).Starts = encoded
-		was, is := frontier(old, true), frontier(now, false)
+		was, is := w.memory.frontier(old, true), w.memory.frontier(now, false)
 		if is < was {
 			w.memory.sweepWithin(ref, is, was)
 		}
@@ -308,20 +314,6 @@ func (w *work) begin(facts []*contact.Fact) error {
 		w.change(ref)
 	}
 	return nil
-}
-
-// frontier is the earliest instant at which one of the calls lay before and
-// was known; with received, known to the controller or a processor.
-func frontier(s rules.Starts, received bool) events.Instant {
-	first := events.MaxInstant
-	for _, c := range s {
-		at := max(c.Dialled+1, c.Time)
-		if received {
-			at = max(at, c.Received)
-		}
-		first = min(first, at)
-	}
-	return first
 }
 
 func (w *work) change(ref view.CampaignRef) *view.Change {
