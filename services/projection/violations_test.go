@@ -172,3 +172,70 @@ func TestConflictAcrossContacts(t *testing.T) {
 		t.Fatalf("history of the other contact: %d events, %v; want both variants", len(h.Events), err)
 	}
 }
+
+// IT-RPO-03 again: what was the campaign's first call is struck out, and only
+// then the call arrives that is the first in its place.
+func TestLateFirstCallBehindOneThatWasStruckOut(t *testing.T) {
+	one, two, three := projectiontest.Contact(1), projectiontest.Contact(2), projectiontest.Contact(3)
+	b := projectiontest.Build()
+	b.At(day8+4*hour).Call("first", "A", "K", day8+hour, one, "not_interested")
+	b.Call("third", "A", "K", day8+3*hour, three, "not_interested")
+	store := openView(t)
+	follow(t, b.Log(), store, projection.Config{})
+	wantRule(t, store, three, "IT-RPO-03", false)
+	b.At(day8+5*hour).Put("x", "officer", "event.corrected", "", "", day8+5*hour, nobody,
+		map[string]any{"target": map[string]any{"source": "dialer", "id": "first"}, "action": "void", "reason": "test call"})
+	follow(t, b.Log(), store, projection.Config{})
+	wantRule(t, store, three, "IT-RPO-03", true)
+	b.At(day8+6*hour).Call("second", "A", "K", day8+2*hour, two, "not_interested")
+	follow(t, b.Log(), store, projection.Config{})
+	wantRule(t, store, two, "IT-RPO-03", true)
+	wantRule(t, store, three, "IT-RPO-03", false)
+	sameAsRebuild(t, b.Log(), store)
+}
+
+// A call in conflict does not have the whole campaign evaluated again: what it
+// can change lies before the first call of which nobody doubts.
+func TestConflictingCallReachesNoFurtherThanTheFirstCalls(t *testing.T) {
+	one := projectiontest.Contact(1)
+	b := projectiontest.Build()
+	b.At(day8+2*hour).Call("doubtful", "A", "K", day8+hour, one, "not_interested")
+	for i := 2; i < 6; i++ {
+		b.Call("c"+projectiontest.Contact(i).String(), "A", "K", day8+hour+events.Instant(i)*minute, projectiontest.Contact(i), "no_answer")
+	}
+	store := &counting{Store: openView(t)}
+	follow(t, b.Log(), store, projection.Config{})
+	wantRule(t, store, one, "IT-RPO-03", true)
+	wantRule(t, store, projectiontest.Contact(2), "IT-RPO-03", false)
+	store.put = 0
+	b.At(day8+3*hour).Call("doubtful", "A", "K", day8+hour+150*1_000_000, one, "not_interested")
+	follow(t, b.Log(), store, projection.Config{})
+	sameAsRebuild(t, b.Log(), store)
+	if store.put != 1 || store.until > day8+hour+4*minute {
+		t.Errorf("%d sweeps up to %v, want one up to the first calls", store.put, store.until)
+	}
+}
+
+// counting notes which sweeps are stored.
+type counting struct {
+	view.Store
+	put   int
+	until events.Instant
+}
+
+func (c *counting) Update(ctx context.Context, p view.Projection, from, to view.Progress, change func(view.Tx) error) error {
+	return c.Store.Update(ctx, p, from, to, func(tx view.Tx) error { return change(countingTx{tx, c}) })
+}
+
+type countingTx struct {
+	view.Tx
+	to *counting
+}
+
+func (c countingTx) PutSweeps(list []view.Sweep) error {
+	for _, s := range list {
+		c.to.put++
+		c.to.until = max(c.to.until, s.Until)
+	}
+	return c.Tx.PutSweeps(list)
+}

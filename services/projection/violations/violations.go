@@ -67,7 +67,7 @@ func (*Violations) Applied() {}
 
 // Apply implements projection.Projection.
 func (v *Violations) Apply(tx view.Tx, runs []projection.Run, to view.Progress) error {
-	w := &work{tx: tx, to: to, limit: to.Positions(), asOf: to.Recorded(), touched: map[events.ContactKey]*touch{}}
+	w := &work{tx: tx, to: to, limit: to.Positions(), asOf: to.Recorded(), touched: map[events.ContactKey]*touch{}, doubted: map[view.CampaignRef]bool{}}
 	var err error
 	if v.memory == nil {
 		if v.memory, err = remember(tx, w.limit); err != nil {
@@ -125,7 +125,8 @@ type work struct {
 	limit   view.Positions
 	asOf    events.Instant
 	touched map[events.ContactKey]*touch
-	calls   []view.CampaignRef // campaigns of fresh calls, with repetition
+	calls   []view.CampaignRef        // campaigns of fresh calls, with repetition
+	doubted map[view.CampaignRef]bool // campaigns of disputed calls that may be among the first
 	changes map[view.CampaignRef]*view.Change
 }
 
@@ -254,7 +255,7 @@ func (w *work) chaseEvent(p view.Variant, id events.IdentityHash, voided bool, s
 		}
 		if f.Type == events.TypeCallConcluded {
 			if !voided || !w.memory.reference.Preceded(f) {
-				w.memory.sweepFrom(scope{controller: f.Controller, campaign: f.Campaign}, 0)
+				w.doubted[view.CampaignRef{Controller: f.Controller, Campaign: f.Campaign}] = true
 			}
 			continue
 		}
@@ -266,6 +267,8 @@ func (w *work) chaseEvent(p view.Variant, id events.IdentityHash, voided bool, s
 }
 
 // dispute hands the reference state what bears on it from contacts' streams.
+// Calls that were disputed can change IT-RPO-03 for the attempts before the
+// first call of which nobody doubts; behind it there is an earlier call anyway.
 func (w *work) dispute() error {
 	stored, err := w.tx.Disputed(w.limit)
 	if err != nil {
@@ -275,6 +278,9 @@ func (w *work) dispute() error {
 		if err := w.memory.disputedFact(&stored[i]); err != nil {
 			return err
 		}
+	}
+	for ref := range w.doubted {
+		w.memory.sweepWithin(ref, 0, frontier(w.undisputed(w.memory.reference.Starts(ref.Controller, ref.Campaign)), true))
 	}
 	return nil
 }
