@@ -18,7 +18,7 @@ import (
 type Enquiries interface {
 	// WhatIf replays past attempts under a draft of rule parameters. An error
 	// about the draft is a *rules.PackError.
-	WhatIf(ctx context.Context, draft string, q inquiry.WhatIfQuestion) (inquiry.WhatIf, error)
+	WhatIf(ctx context.Context, draft string, q inquiry.WhatIfQuestion, asOf inquiry.AsOf) (inquiry.WhatIf, error)
 	// Origin follows a contract to the consent behind it.
 	Origin(ctx context.Context, controller, contract string, asOf inquiry.AsOf) (inquiry.Origin, error)
 	// CaseFile gathers what is known of a complaint.
@@ -30,9 +30,9 @@ type WhatIfRequest struct {
 	Pack       string `json:"pack" minLength:"1" maxLength:"49152" doc:"a parameters file (YAML) that names the values to change"`
 	Campaign   string `json:"campaign" minLength:"1" maxLength:"64"`
 	Controller string `json:"controller,omitempty" maxLength:"64" doc:"needed when several controllers have a campaign of this id"`
-	From       string `json:"from,omitempty" doc:"RFC 3339: attempts dialled from then on"`
-	To         string `json:"to,omitempty" doc:"RFC 3339: attempts dialled before then"`
-	AsOf       string `json:"as_of,omitempty" doc:"ledger time of the findings, RFC 3339; default the latest possible"`
+	From       string `json:"from,omitempty" doc:"attempts dialled from then on: RFC 3339, or a date, which begins at midnight in Rome"`
+	To         string `json:"to,omitempty" doc:"attempts dialled before then: RFC 3339, or a date"`
+	AsOf       string `json:"as_of,omitempty" doc:"ledger time of the findings: RFC 3339, or positions; default the latest possible"`
 	Limit      int    `json:"limit,omitempty" minimum:"0" maximum:"10000" default:"100" doc:"how many changed attempts are listed"`
 }
 
@@ -81,26 +81,40 @@ func asOfParam(s string) (inquiry.AsOf, error) {
 
 func (g *Gateway) whatIf(ctx context.Context, in *struct{ Body WhatIfRequest }) (inquiry.WhatIf, error) {
 	q := inquiry.WhatIfQuestion{Limit: in.Body.Limit}
-	for _, p := range []struct {
-		name, value string
-		into        *events.Instant
-	}{{"from", in.Body.From, &q.From}, {"to", in.Body.To, &q.To}, {"as_of", in.Body.AsOf, &q.AsOf}} {
-		var err error
-		if *p.into, err = instantParam(p.name, p.value); err != nil {
-			return inquiry.WhatIf{}, err
-		}
-	}
 	var err error
+	if q.From, err = momentParam("from", in.Body.From); err != nil {
+		return inquiry.WhatIf{}, err
+	}
+	if q.To, err = momentParam("to", in.Body.To); err != nil {
+		return inquiry.WhatIf{}, err
+	}
+	asOf, err := asOfParam(in.Body.AsOf)
+	if err != nil {
+		return inquiry.WhatIf{}, err
+	}
 	if q.Campaign, err = g.cfg.Desk.Resolve(ctx, in.Body.Controller, in.Body.Campaign); err != nil {
 		return inquiry.WhatIf{}, err
 	}
-	answer, err := g.cfg.Enquiries.WhatIf(ctx, in.Body.Pack, q)
+	answer, err := g.cfg.Enquiries.WhatIf(ctx, in.Body.Pack, q, asOf)
 	if draft := draftFaults(err); len(draft) > 0 {
 		p := problem(http.StatusUnprocessableEntity, "draft-invalid", "the draft pack cannot be used", "mend the lines named and ask again")
 		p.Errors = draft
 		return inquiry.WhatIf{}, p
 	}
 	return answer, err
+}
+
+// momentParam reads an instant, or a civil date, which stands for its midnight
+// in Rome.
+func momentParam(name, value string) (events.Instant, error) {
+	if day, err := events.ParseDate(value); err == nil {
+		return day.In(events.Rome), nil
+	}
+	i, err := instantParam(name, value)
+	if err != nil {
+		return 0, badParam(name, "write an RFC 3339 instant with offset, or a date as 2026-03-01")
+	}
+	return i, nil
 }
 
 // draftFaults lists what is wrong with a draft, line by line.

@@ -10,11 +10,11 @@ import (
 	"github.com/assenso/assenso/services/rules"
 )
 
-func (f *fakeDesk) WhatIf(_ context.Context, draft string, q inquiry.WhatIfQuestion) (inquiry.WhatIf, error) {
+func (f *fakeDesk) WhatIf(_ context.Context, draft string, q inquiry.WhatIfQuestion, asOf inquiry.AsOf) (inquiry.WhatIf, error) {
 	if draft == "bad" {
 		return inquiry.WhatIf{}, &rules.PackError{File: "draft", Line: 3, Reason: "no such parameter"}
 	}
-	return inquiry.WhatIf{Campaign: q.Campaign.Campaign, Attempts: q.Limit, AsOf: q.From}, f.err
+	return inquiry.WhatIf{Campaign: q.Campaign.Campaign, Attempts: q.Limit, AsOf: q.From, Positions: asOf.Positions}, f.err
 }
 
 func (f *fakeDesk) Origin(_ context.Context, controller, contract string, asOf inquiry.AsOf) (inquiry.Origin, error) {
@@ -37,6 +37,9 @@ func TestEnquiriesReachTheirPort(t *testing.T) {
 	}{
 		{"/v1/whatif", `{"pack":"p","campaign":"K-A","from":"2026-03-01T00:00:00Z"}`, 200, `"attempts":100`},
 		{"/v1/whatif", `{"pack":"p","campaign":"K-A","limit":7}`, 200, `"attempts":7`},
+		{"/v1/whatif", `{"pack":"p","campaign":"K-A","from":"2026-03-01"}`, 200, `"as_of":"2026-02-28T23:00:00.000Z"`},
+		{"/v1/whatif", `{"pack":"p","campaign":"K-A","as_of":"LEDGER_REF:7"}`, 200, `"LEDGER_REF":7`},
+		{"/v1/whatif", `{"pack":"p","campaign":"K-A","as_of":"noon"}`, 400, `"as_of"`},
 		{"/v1/whatif", `{"pack":"bad","campaign":"K-A"}`, 422, "draft line 3: no such parameter"},
 		{"/v1/whatif", `{"pack":"p","campaign":"K-NONE"}`, 404, "unknown"},
 		{"/v1/whatif", `{"pack":"p","campaign":"K-A","to":"noon"}`, 400, `"to"`},

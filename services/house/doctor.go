@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/assenso/assenso/services/embedded"
 	"github.com/assenso/assenso/services/vault"
@@ -32,7 +33,7 @@ func Examine(ctx context.Context, cfg Config) []Check {
 }
 
 func failed(name string, err error, remedy string) Check {
-	return Check{Name: name, Detail: err.Error(), Remedy: remedy}
+	return Check{Name: name, Detail: strings.Join(strings.Fields(err.Error()), " "), Remedy: remedy} // on one line
 }
 
 func examineFolder(dir string) Check {

@@ -24,14 +24,14 @@ func packFiles(law LawConfig) fs.FS {
 
 // WhatIf implements gateway.Enquiries. One runs at a time with the reports,
 // since it reads as much.
-func (r *Reports) WhatIf(ctx context.Context, draft string, q inquiry.WhatIfQuestion) (inquiry.WhatIf, error) {
+func (r *Reports) WhatIf(ctx context.Context, draft string, q inquiry.WhatIfQuestion, asOf inquiry.AsOf) (inquiry.WhatIf, error) {
 	packs, err := rules.LoadDraft(packFiles(r.house.cfg.Law), rules.Draft{Name: draftName, Text: []byte(draft)})
 	if err != nil {
 		return inquiry.WhatIf{}, err
 	}
 	r.building.Lock()
 	defer r.building.Unlock()
-	if q.AsOf, q.Positions, err = r.desk.Final(ctx, q.AsOf); err != nil {
+	if q.AsOf, q.Positions, err = r.desk.FinalAt(ctx, asOf); err != nil {
 		return inquiry.WhatIf{}, err
 	}
 	return inquiry.Replay(ctx, r.house.view, codec.Decode, r.house.engine, rules.NewEngine(packs), q)

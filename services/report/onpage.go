@@ -16,7 +16,7 @@ const maxRows = 500
 // Tables of few columns and many rows are set in blocks side by side.
 const (
 	foldColumns = 4  // at most
-	foldRows    = 12 // more than
+	foldRows    = 10 // more than
 	foldBlocks  = 3
 )
 
@@ -51,9 +51,24 @@ func (t *table) page(l labels) pageTable {
 			row[i] = offset.ReplaceAllString(cmp.Or(cell, "–"), "$1$2:$3")
 		}
 	}
-	out.fold()
+	if t.name != "header" {
+		out.fold()
+	}
+	out.Wide = len(out.Columns) > foldColumns
+	out.Whole = slices.Repeat([]bool{true}, len(out.Columns))
+	for _, row := range out.Rows {
+		for i, cell := range row {
+			for line := range strings.Lines(cell) {
+				out.Whole[i] = out.Whole[i] && len(line) <= longestWhole
+			}
+		}
+	}
 	return out
 }
+
+// longestWhole is the longest line of a cell, in bytes, that HTML pages never
+// break: a contact key has 32.
+const longestWhole = 36
 
 // offset is the end of an instant, which pages write as one word.
 var offset = regexp.MustCompile(`(:\d\d) ([+-]\d\d)(\d\d)\b`)
@@ -125,7 +140,7 @@ func findingsOnPage(n int, at func(i int) *rules.Finding) func(l labels) pageFor
 			for k, e := range f.Evidence.Events {
 				ids[k] = eventName(e)
 			}
-			form.rows = append(form.rows, []string{f.Rule, l.of(string(f.Kind)), l.of(string(f.Severity)), wall(f.At), who, imputed, strings.Join(ids, "\n"), l.details(f.Evidence.Details)})
+			form.rows = append(form.rows, []string{f.Rule, l.of(string(f.Kind)), l.of(string(f.Severity)), strings.Replace(wall(f.At), " ", "\n", 1), who, imputed, strings.Join(ids, "\n"), l.details(f.Evidence.Details)})
 		}
 		return form
 	}
@@ -133,12 +148,20 @@ func findingsOnPage(n int, at func(i int) *rules.Finding) func(l labels) pageFor
 
 // onPage shows the contracts of which something is to be said.
 func (c *Contracts) onPage(all table) func(l labels) pageForm {
-	return func(labels) pageForm {
+	return func(l labels) pageForm {
 		form := pageForm{columns: all.columns, note: "contracts_note"}
 		for i, row := range all.rows {
-			if k := &c.Contracts[i]; k.Missing != "" || len(k.Broken) > 0 {
-				form.rows = append(form.rows, slices.Clone(row))
+			k := &c.Contracts[i]
+			if k.Missing == "" && len(k.Broken) == 0 {
+				continue
 			}
+			row = slices.Clone(row)
+			for n, column := range all.columns {
+				if column == "channel" || column == "missing_link" {
+					row[n] = l.of(row[n])
+				}
+			}
+			form.rows = append(form.rows, row)
 		}
 		return form
 	}

@@ -80,7 +80,7 @@ func (p *paper) frame() {
 	p.pdf.SetHeaderFunc(func() {
 		p.ink(90, 90, 90)
 		p.line(fontText, "", 8, 9, 4, "L", p.Title+" "+p.Campaign+" · "+p.Controller)
-		p.line(fontText, "", 8, 9, 4, "R", p.labels.of("as_of")+" "+p.AsOf)
+		p.line(fontText, "", 8, 9, 4, "R", p.At+" "+p.AsOf)
 		p.pdf.SetDrawColor(207, 214, 221)
 		p.pdf.Line(sideMargin, 14, paperWidth-sideMargin, 14)
 		p.y = topMargin
@@ -97,7 +97,7 @@ func (p *paper) print() error {
 	p.ink(27, 31, 36)
 	p.line(fontText, "B", 20, p.y, 10, "L", p.Title+" "+p.Campaign)
 	p.y += 11
-	p.paragraph(10, p.Controller+" · "+p.labels.of("as_of")+" "+p.AsOf)
+	p.paragraph(10, p.Controller+" · "+p.At+" "+p.AsOf)
 	p.paragraph(8.5, p.Kinds)
 	p.paragraph(8.5, p.Root)
 	for i := range p.Parts {

@@ -40,6 +40,7 @@ func (p *paper) table(t *pageTable) {
 // note says what the page leaves out.
 func (p *paper) note(t *pageTable) {
 	if t.Note != "" {
+		p.y++
 		p.paragraph(8, t.Note)
 	}
 }

@@ -90,7 +90,10 @@ func (l labels) value(f float64) string {
 	return l.decimal(fmt.Sprintf("%.1f", f))
 }
 
-var englishTerms = labels{"attempt_or_object_contact": "attempt or object, contact",
+var englishTerms = labels{
+	"basis_consent": "basis: consent", "basis_contract_consent": "basis: contract consent", "basis_directory": "basis: directory", "basis_request": "basis: request", "basis_inbound": "basis: call by the person",
+	"basis_third_party": "basis: third-party list", "basis_soft_spam": "basis: customers by e-mail", "basis_none": "no basis",
+	"answer": "answer of the register", "attempt_or_object_contact": "attempt or object, contact",
 	"contracts_note": "Shown are contracts that lack a link of the chain or broke a rule; the JSON and CSV forms hold all of them.",
 	"answer_clear":   "clear", "answer_opposed": "opposed", "answer_selective": "selective", "answer_invalid": "invalid", "grant_void": "void", "true": "yes", "false": "no",
 	"acknowledgement_of": "acknowledgement of the script by", "1096-": "1096 and more", "31-": "31 and more", "hours_unit": "hours", "sms": "SMS", "sale": "sale", "in_call": "during a call"}
@@ -120,6 +123,7 @@ var italianTerms = labels{
 	"bundled": "accorpato", "tainted": "viziato", "fake": "falso", "wrong_number": "numero sbagliato", "authority_order": "ordine dell'autorità",
 	"answered_at": "istante della risposta", "not open": "non aperta", "true": "sì", "false": "no", "critical finding": "violazione critica", "no_defect": "senza vizi",
 	"acknowledgement_of": "conferma del testo da parte di", "recipient in a notice in force": "destinatario in un'informativa in vigore", "script": "testo della chiamata",
+	"answer": "risposta del registro", "row on a list of the campaign": "riga su una lista della campagna",
 	"ux": "percorso di raccolta", "revocability": "revocabilità", "traceability": "tracciabilità", "refused_at": "ora del rifiuto", "inserted_at": "ora dell'iscrizione",
 	"entry_source": "fonte dell'iscrizione", "recorded_by": "chi ha registrato",
 	"CONFIRMED": "accertata", "POTENTIAL": "potenziale", "HINDSIGHT": "col senno di poi", "BEST_PRACTICE": "buona prassi",

@@ -28,6 +28,9 @@ func lst01(e *evaluation) (hit, bool) {
 	for i := range e.rows {
 		ev.fact(e.rows[i].Identity).say("inactive_list", e.rows[i].Data.List)
 	}
+	if len(e.rows) == 0 {
+		ev.say("missing", "row on a list of the campaign")
+	}
 	return block(ev), true
 }
 

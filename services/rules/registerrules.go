@@ -18,7 +18,7 @@ func rpo02(e *evaluation) (hit, bool) {
 	}
 	r := &e.register
 	if r.valid == nil {
-		return block(e.registerEvidence()), true
+		return block(e.consultationEvidence()), true
 	}
 	if left := int(r.expires - e.day); left < e.pack.PhoneMarginDays {
 		return hit{effect: events.VerdictWarn, evidence: e.registerEvidence()}, true
@@ -125,7 +125,16 @@ func rpo09(e *evaluation) (hit, bool) {
 	if e.channel != events.ChannelPaperMail || e.exempt() || e.register.valid != nil {
 		return hit{}, false
 	}
-	return block(e.registerEvidence()), true
+	return block(e.consultationEvidence()), true
+}
+
+// consultationEvidence is what there is instead of a valid answer.
+func (e *evaluation) consultationEvidence() *evidence {
+	ev := e.registerEvidence()
+	if e.register.last == nil {
+		ev.say("missing", "answer")
+	}
+	return ev
 }
 
 func rpo10(e *evaluation) (hit, bool) {

@@ -41,7 +41,7 @@ func writeCampaigns(w io.Writer, list inquiry.Campaigns) error {
 	fmt.Fprintln(tw, "CONTROLLER\tCAMPAIGN\tFIRST CALL\tLAST CALL\tCALLS\tCONFIRMED\tPOTENTIAL")
 	for _, c := range list.Campaigns {
 		found := func(kind string) string {
-			if list.Positions != nil {
+			if list.AsOf != 0 {
 				return "–" // as of an earlier time only the report knows
 			}
 			return strconv.FormatInt(c.Counters["findings."+kind], 10)

@@ -36,7 +36,7 @@ change; each named parameter has the draft's dated values instead of the pack's:
     screening.phone_days:
       - {value: 7, tag: U, source: "a bill: consult the register every week"}`,
 		Example: `  assenso whatif --pack draft.yaml --campaign K-A
-  assenso whatif --pack draft.yaml --campaign K-A --controller A --from 2026-03-01T00:00:00+01:00 --json`,
+  assenso whatif --pack draft.yaml --campaign K-A --controller A --from 2026-03-01 --to 2026-04-01 --json`,
 		Args: exactly(0, "no arguments, only flags"),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if pack == "" || q.Campaign == "" {
@@ -55,9 +55,9 @@ change; each named parameter has the draft's dated values instead of the pack's:
 	f.StringVar(&pack, "pack", "", "draft `FILE` of rule parameters")
 	f.StringVar(&q.Campaign, "campaign", "", "campaign of which the attempts are replayed")
 	f.StringVar(&q.Controller, "controller", "", "controller of the campaign, needed when several have one of this id")
-	f.StringVar(&q.From, "from", "", "attempts dialled from then on, RFC 3339")
-	f.StringVar(&q.To, "to", "", "attempts dialled before then, RFC 3339")
-	f.StringVar(&q.AsOf, "as-of", "", "ledger time of the findings, RFC 3339; default the latest")
+	f.StringVar(&q.From, "from", "", "attempts dialled from then on: RFC 3339, or a date in Rome")
+	f.StringVar(&q.To, "to", "", "attempts dialled before then: RFC 3339, or a date in Rome")
+	f.StringVar(&q.AsOf, "as-of", "", "ledger time of the findings: RFC 3339 or LEDGER_00:12,…; default the latest")
 	f.IntVar(&q.Limit, "limit", 100, "how many changed attempts are listed")
 	return cmd
 }
