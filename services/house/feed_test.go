@@ -11,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/events/client"
 	"github.com/assenso/assenso/services/contact"
 	"github.com/assenso/assenso/services/gateway"
 )
@@ -235,4 +238,55 @@ func TestFeedRequestsThatCannotBe(t *testing.T) {
 			t.Errorf("%s %s %s: %d %s", c.method, c.path, c.body, status, body)
 		}
 	}
+}
+
+// The client of the contract follows the feed of the program: it may call, then
+// it may not, and its acknowledgement is recorded.
+func TestTheClientFollowsTheFeed(t *testing.T) {
+	r := start(t, func(c *Config) { c.NATS.Listen = "127.0.0.1:0" })
+	first := r.oppose(t, 1)
+	conn, err := nats.Connect(r.broker.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	stops := make(chan events.FeedMessage, 100)
+	set, err := client.Follow(t.Context(), conn, client.FollowOptions{Controller: "A", Dialer: "d", Processor: "P1", OnStop: func(m events.FeedMessage) { stops <- m },
+		OnError: func(err error) { t.Log(err) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer set.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := set.WaitCurrent(ctx); err != nil {
+		t.Fatal(err)
+	}
+	call := func(n int) client.Call {
+		return client.Call{Phone: fmt.Sprintf("+39340123%04d", n), Purpose: events.PurposeMarketing, Channel: events.ChannelOperatorCall, Campaign: "K", Lists: []string{"L"}}
+	}
+	if v := set.MayCall(call(1)); v.Allowed || len(v.Reasons) != 1 || v.Reasons[0].Kind != events.FeedOpposition {
+		t.Errorf("who opposed before the dialer came: %+v", v)
+	}
+	if v := set.MayCall(call(2)); !v.Allowed {
+		t.Errorf("who did not oppose: %+v", v)
+	}
+	service := call(1)
+	service.Purpose = events.PurposeService
+	if v := set.MayCall(service); !v.Allowed {
+		t.Errorf("an opposition stops a service call: %+v", v)
+	}
+	r.oppose(t, 2)
+	select {
+	case m := <-stops:
+		if m.Phone != call(2).Phone {
+			t.Errorf("told to stop %+v", m)
+		}
+	case <-ctx.Done():
+		t.Fatal("the dialer is not told")
+	}
+	if v := set.MayCall(call(2)); v.Allowed {
+		t.Error("the dialer may call who opposed")
+	}
+	r.untilAcknowledged(t, first.Contact)
 }
