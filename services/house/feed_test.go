@@ -290,3 +290,39 @@ func TestTheClientFollowsTheFeed(t *testing.T) {
 	}
 	r.untilAcknowledged(t, first.Contact)
 }
+
+// What a dialer acknowledges is in the report's part 4.
+func TestTheReportShowsHowFastDialersObey(t *testing.T) {
+	r := start(t, nil)
+	at := time.Now().Add(-time.Minute).UTC().Format(time.RFC3339Nano)
+	for _, e := range []string{
+		`{"specversion":"1.0","id":"k-1","source":"crm.a.example","type":"campaign.opened.v1","time":"2026-01-10T12:00:00+01:00","controller":"A","campaign":"K-A","data":{"purpose":"marketing","channels":["operator_call"],"sector":"telecom","lists":["L-A"],"clis":["+390844100100"]}}`,
+		fmt.Sprintf(`{"specversion":"1.0","id":"c-1","source":"dialer.p1.example","type":"call.concluded.v1","time":%q,"controller":"A","campaign":"K-A","data":{"phone":"+393401230001","dialled_at":%q,"purpose":"marketing","channel":"operator_call","processor":"P1","cli":"+390844100100","disposition":"no_answer"}}`, at, at),
+	} {
+		if _, body := r.do(t, http.MethodPost, "/v1/events", "application/json", e); decode[gateway.Item](t, body).Result != gateway.Recorded {
+			t.Fatalf("%s", body)
+		}
+	}
+	opposed := r.oppose(t, 1)
+	r.settle(t)
+	l := r.listen(t, "d1", "")
+	position := l.current().beat.Position
+	r.acknowledge(t, "d1", position)
+	r.untilAcknowledged(t, opposed.Contact)
+	r.settle(t)
+	status, body := r.do(t, http.MethodGet, "/v1/campaigns/K-A/report?format=json", "", "")
+	var report struct {
+		Oppositions struct {
+			ToAcknowledge struct {
+				Count int   `json:"count"`
+				Max   int64 `json:"max_ms"`
+			} `json:"received_to_acknowledged"`
+		} `json:"oppositions"`
+	}
+	if err := json.Unmarshal(body, &report); err != nil {
+		t.Fatal(err)
+	}
+	if a := report.Oppositions.ToAcknowledge; status != http.StatusOK || a.Count != 1 || a.Max < 1000 || a.Max > 60_000 {
+		t.Errorf("%d: received to acknowledged %+v", status, a)
+	}
+}
