@@ -11,7 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+
 	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/events/client"
 	"github.com/assenso/assenso/services/contact"
 	"github.com/assenso/assenso/services/gateway"
 )
@@ -135,7 +138,7 @@ func TestADialerFollowsOverHTTP(t *testing.T) {
 	cfg := quick(t)
 	r := startWith(t, cfg, Options{})
 	first := r.oppose(t, 1)
-	r.settle(t)
+	r.told(t)
 	l := r.listen(t, "d1", "")
 	e := l.until("what stands", func(e event) bool { return e.name == "suppression" })
 	if m := e.message; e.id != "" || m.Effect != events.FeedStop || m.Kind != events.FeedOpposition || m.Phone != "+393401230001" || m.Contact.String() != first.Contact || m.Position != 0 {
@@ -176,6 +179,17 @@ func TestADialerFollowsOverHTTP(t *testing.T) {
 	r.acknowledge(t, "d1", e.message.Position)
 	if lag = r.lag(t); lag[0].Behind != 0 || lag[0].Slowest == nil || lag[0].Slowest.Event.ID != "o-3" {
 		t.Errorf("lag after the acknowledgement %+v", lag)
+	}
+}
+
+// told waits until the feed has said everything that is recorded now.
+func (r *running) told(t *testing.T) {
+	t.Helper()
+	now := r.Now()
+	for end := time.Now().Add(20 * time.Second); r.feed.Status().At <= now; time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the feed does not become current: %+v", r.feed.Status())
+		}
 	}
 }
 
@@ -234,5 +248,93 @@ func TestFeedRequestsThatCannotBe(t *testing.T) {
 		if status != c.status || !strings.Contains(string(body), c.says) {
 			t.Errorf("%s %s %s: %d %s", c.method, c.path, c.body, status, body)
 		}
+	}
+}
+
+// The client of the contract follows the feed of the program: it may call, then
+// it may not, and its acknowledgement is recorded.
+func TestTheClientFollowsTheFeed(t *testing.T) {
+	r := start(t, func(c *Config) { c.NATS.Listen = "127.0.0.1:0" })
+	first := r.oppose(t, 1)
+	r.told(t)
+	conn, err := nats.Connect(r.broker.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	stops := make(chan events.FeedMessage, 100)
+	set, err := client.Follow(t.Context(), conn, client.FollowOptions{Controller: "A", Dialer: "d", Processor: "P1", OnStop: func(m events.FeedMessage) { stops <- m },
+		OnError: func(err error) { t.Log(err) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer set.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := set.WaitCurrent(ctx); err != nil {
+		t.Fatal(err)
+	}
+	call := func(n int) client.Call {
+		return client.Call{Phone: fmt.Sprintf("+39340123%04d", n), Purpose: events.PurposeMarketing, Channel: events.ChannelOperatorCall, Campaign: "K", Lists: []string{"L"}}
+	}
+	if v := set.MayCall(call(1)); v.Allowed || len(v.Reasons) != 1 || v.Reasons[0].Kind != events.FeedOpposition {
+		t.Errorf("who opposed before the dialer came: %+v", v)
+	}
+	if v := set.MayCall(call(2)); !v.Allowed {
+		t.Errorf("who did not oppose: %+v", v)
+	}
+	service := call(1)
+	service.Purpose = events.PurposeService
+	if v := set.MayCall(service); !v.Allowed {
+		t.Errorf("an opposition stops a service call: %+v", v)
+	}
+	r.oppose(t, 2)
+	for told := ""; told != call(2).Phone; {
+		select {
+		case m := <-stops: // the first one too, if it was not in the snapshot yet
+			told = m.Phone
+		case <-ctx.Done():
+			t.Fatal("the dialer is not told")
+		}
+	}
+	if v := set.MayCall(call(2)); v.Allowed {
+		t.Error("the dialer may call who opposed")
+	}
+	r.untilAcknowledged(t, first.Contact)
+}
+
+// What a dialer acknowledges is in the report's part 4.
+func TestTheReportShowsHowFastDialersObey(t *testing.T) {
+	r := start(t, nil)
+	at := time.Now().Add(-time.Minute).UTC().Format(time.RFC3339Nano)
+	for _, e := range []string{
+		`{"specversion":"1.0","id":"k-1","source":"crm.a.example","type":"campaign.opened.v1","time":"2026-01-10T12:00:00+01:00","controller":"A","campaign":"K-A","data":{"purpose":"marketing","channels":["operator_call"],"sector":"telecom","lists":["L-A"],"clis":["+390844100100"]}}`,
+		fmt.Sprintf(`{"specversion":"1.0","id":"c-1","source":"dialer.p1.example","type":"call.concluded.v1","time":%q,"controller":"A","campaign":"K-A","data":{"phone":"+393401230001","dialled_at":%q,"purpose":"marketing","channel":"operator_call","processor":"P1","cli":"+390844100100","disposition":"no_answer"}}`, at, at),
+	} {
+		if _, body := r.do(t, http.MethodPost, "/v1/events", "application/json", e); decode[gateway.Item](t, body).Result != gateway.Recorded {
+			t.Fatalf("%s", body)
+		}
+	}
+	opposed := r.oppose(t, 1)
+	r.told(t)
+	l := r.listen(t, "d1", "")
+	position := l.current().beat.Position
+	r.acknowledge(t, "d1", position)
+	r.untilAcknowledged(t, opposed.Contact)
+	r.settle(t)
+	status, body := r.do(t, http.MethodGet, "/v1/campaigns/K-A/report?format=json", "", "")
+	var report struct {
+		Oppositions struct {
+			ToAcknowledge struct {
+				Count int   `json:"count"`
+				Max   int64 `json:"max_ms"`
+			} `json:"received_to_acknowledged"`
+		} `json:"oppositions"`
+	}
+	if err := json.Unmarshal(body, &report); err != nil {
+		t.Fatal(err)
+	}
+	if a := report.Oppositions.ToAcknowledge; status != http.StatusOK || a.Count != 1 || a.Max < 1000 || a.Max > 60_000 {
+		t.Errorf("%d: received to acknowledged %+v", status, a)
 	}
 }
