@@ -145,18 +145,25 @@ func (s *listStream) answer(ctx context.Context, list ListCheck, country string)
 
 // check answers the list and records the commitment.
 func (s *listStream) check(ctx context.Context, list ListCheck, country string) (listcheck.Summary, error) {
+	g := s.gateway
+	running, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(g.feeds, cancel)()
 	head := list.Head()
 	run := listcheck.Run{
-		List: list, Normalise: s.gateway.cfg.Normalise, Key: s.gateway.cfg.Key, Country: country, At: head.Instant,
+		List: list, Normalise: g.cfg.Normalise, Key: g.cfg.Key, Country: country, At: head.Instant,
 		Read: s.read, Write: s.write, Stop: s.stop,
 	}
-	totals, err := run.Do(ctx)
+	totals, err := run.Do(running)
+	if err != nil && g.feeds.Err() != nil {
+		return listcheck.Summary{}, problem(http.StatusServiceUnavailable, "stopping", "the server is stopping", "check the list again")
+	}
 	if err != nil {
 		return listcheck.Summary{}, err
 	}
 	summary, err := listcheck.Summarise(&head, &totals, list.Applied())
 	if err == nil && summary.Count > 0 {
-		err = s.gateway.recordList(ctx, &summary)
+		err = g.recordList(ctx, &summary)
 	}
 	return summary, err
 }

@@ -80,7 +80,7 @@ type Gateway struct {
 	handler http.Handler
 	meters  *meters
 
-	feeds    context.Context // ends when streams of the feed must
+	feeds    context.Context // ends when streams of the feed and list checks must
 	endFeeds context.CancelFunc
 }
 

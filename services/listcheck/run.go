@@ -263,12 +263,17 @@ func (t *Totals) add(c *Totals) {
 func (r *Run) write(ctx context.Context, order <-chan *Chunk, free chan<- *Chunk) (Totals, error) {
 	var totals Totals
 	var tree Span
-	for c := range order {
+	for {
+		var c *Chunk
 		select {
-		case <-c.done:
+		case c = <-order:
 		case <-ctx.Done():
 			return Totals{}, ctx.Err()
 		}
+		if c == nil {
+			break // the list has ended
+		}
+		<-c.done // the workers end with ctx
 		if c.err != nil {
 			return Totals{}, c.err
 		}

@@ -91,6 +91,29 @@ func (c *client) call(ctx context.Context, method, path string, in, out any) err
 	return nil
 }
 
+// decode sends a request and decodes the answer; status is 0 when there is none.
+func (c *client) decode(req *http.Request, out any) (status int, err error) {
+	if c.key != "" {
+		req.Header.Set("Authorization", "Bearer "+c.key)
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err // without the URL
+		}
+		return 0, server(fmt.Errorf("ask %s: %w: is it running? start it with: assenso serve", c.base, err))
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode >= 300 {
+		return resp.StatusCode, refusal(resp)
+	}
+	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+		return resp.StatusCode, server(fmt.Errorf("read the server's answer: %w", err))
+	}
+	return resp.StatusCode, nil
+}
+
 // readiness asks /readyz, whose 503 is an answer too.
 func (c *client) readiness(ctx context.Context) (gateway.Health, error) {
 	var h gateway.Health

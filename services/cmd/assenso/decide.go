@@ -16,22 +16,47 @@ import (
 
 func (a *app) decideCommand() *cobra.Command {
 	var q gateway.DecisionRequest
+	var list listFlags
 	cmd := &cobra.Command{
-		Use:   "decide --number NUMBER|- --controller C --campaign K",
-		Short: "Ask whether one call may be placed; exits with 1 when it may not",
+		Use:   "decide --number NUMBER|- | --file LIST --controller C --campaign K",
+		Short: "Ask whether a call may be placed, or which numbers of a list may be called; exits with 1 when none may",
 		Long: `Ask a running assenso whether one call may be placed now, or at another instant.
 
 Prints the verdict (allow, warn, block), the rule and clause of each reason, and until
-when the answer holds. Exits with 0 for allow and warn, with 1 for block.`,
+when the answer holds. Exits with 0 for allow and warn, with 1 for block.
+
+With --file every number of a list is checked at one instant. The answers are written
+beside the rows of the list, which keep their order and columns: CSV (for workbooks too)
+gains the columns verdict, reasons, valid_until, register_until, contact and errors, NDJSON
+the member decision. The file appears whole or not at all: an interrupted check is run
+again. The ledger records one commitment to all answers; assenso verify batch recomputes it.
+A list check plans: ask the gate before each call. Exits with 0 when the list was
+checked, with 1 when not one of its numbers may be called, with 4 when the server was in
+doubt or broke off (nothing was written then).
+
+With --at the list is planned for a later instant; that is no permission. With
+--expiring-before the answers of the register that are missing or expire before the date
+are counted by their last day, and --submit writes the numbers to submit to the register:
+one a line in national format without a header, each once (the form that the register is
+assumed to take). Its answer file is imported with: assenso import --as register.`,
 		Example: `  assenso decide --number +393401234567 --controller A --campaign K-A --cli +390844100100
   echo +393401234567 | assenso decide --number - --controller A --campaign K-A --processor P1 --json
-  assenso decide --contact 3f0c9a5d1e7744b2a0c6d2f1908b7e55 --controller A --campaign K-A --at 2026-03-05T11:00:00+01:00`,
+  assenso decide --contact 3f0c9a5d1e7744b2a0c6d2f1908b7e55 --controller A --campaign K-A --at 2026-03-05T11:00:00+01:00
+  assenso decide --file list.csv --controller A --campaign K-A --cli +390844100100 --out answers.csv
+  assenso decide --file list.xlsx --controller A --campaign K-A --column Telefono --at 2026-03-06T10:00:00+01:00
+  assenso decide --file list.csv --controller A --campaign K-A --expiring-before 2026-03-20 --submit numbers.csv`,
 		Args: exactly(0, "no arguments, only flags"),
-		RunE: func(cmd *cobra.Command, _ []string) error { return a.decide(cmd, q) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if list.file != "" {
+				return a.decideFile(cmd, q, &list)
+			}
+			return a.decide(cmd, q)
+		},
 	}
+	list.register(cmd)
 	f := cmd.Flags()
 	f.StringVar(&q.Number, "number", "", "number to call, E.164 or national with --country; - reads it from standard input")
-	f.StringVar(&q.Country, "country", "", "country of a national number, such as IT")
+	f.StringVar(&q.Country, "country", "", "country of national numbers, such as IT (the default for lists)")
 	f.StringVar(&q.Contact, "contact", "", "contact key instead of a number")
 	f.StringVar(&q.Controller, "controller", "", "for whom the call is made")
 	f.StringVar(&q.Campaign, "campaign", "", "campaign of the call")

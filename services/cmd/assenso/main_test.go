@@ -6,10 +6,14 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"regexp"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/assenso/assenso/events"
 )
 
 func TestMain(m *testing.M) {
@@ -31,7 +35,7 @@ func TestScripts(t *testing.T) {
 			return listener.Close()
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"exits": exits, "ready": ready, "settle": settle, "contact": contact, "positions": positions,
+			"exits": exits, "ready": ready, "settle": settle, "contact": contact, "positions": positions, "dated": dated, "moment": moment, "day": day,
 		},
 	})
 }
@@ -81,3 +85,37 @@ func contact(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &found))
 	ts.Setenv(args[0], found.Contact)
 }
+
+// moment runs "moment VAR 26h": an instant that far from now, RFC 3339.
+func moment(ts *testscript.TestScript, _ bool, args []string) {
+	d, err := time.ParseDuration(args[1])
+	ts.Check(err)
+	ts.Setenv(args[0], time.Now().Add(d).UTC().Format(time.RFC3339))
+}
+
+// day runs "day VAR 20": the date in Rome so many days from now.
+func day(ts *testscript.TestScript, _ bool, args []string) {
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Setenv(args[0], (events.DateOf(events.InstantOf(time.Now()), events.Rome) + events.Date(n)).String())
+}
+
+// dated runs "dated FILE…": @-72h@ and @-1d@ in the files become that instant
+// and that date.
+func dated(ts *testscript.TestScript, _ bool, files []string) {
+	now := events.InstantOf(time.Now())
+	for _, name := range files {
+		text := relative.ReplaceAllStringFunc(ts.ReadFile(name), func(m string) string {
+			parts := relative.FindStringSubmatch(m)
+			n, err := strconv.Atoi(parts[1])
+			ts.Check(err)
+			if parts[2] == "h" {
+				return now.Add(time.Duration(n) * time.Hour).String()
+			}
+			return (events.DateOf(now, events.Rome) + events.Date(n)).String()
+		})
+		ts.Check(os.WriteFile(ts.MkAbs(name), []byte(text), 0o600))
+	}
+}
+
+var relative = regexp.MustCompile(`@(-?[0-9]+)([hd])@`)

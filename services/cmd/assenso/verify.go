@@ -23,7 +23,7 @@ func (a *app) verifyCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.verifyReceiptCommand())
+	cmd.AddCommand(a.verifyReceiptCommand(), a.verifyBatchCommand())
 	return cmd
 }
 
