@@ -27,11 +27,11 @@ func kinds(v client.Verdict) (out []string) {
 // ledger, feed, dialer, acknowledgement, ledger.
 func TestWhatACRMPublishesADialerObeys(t *testing.T) {
 	folder := t.TempDir() + "/data"
-	first, err := open(folder, nil)
+	first, err := open(folder, nil, house.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := first.BrokerAddress()
+	address := first.BrokerURL()
 	nc := connect(t, address)
 	p := publisher(t, nc, hasty)
 	if r, err := p.Publish(soon(t), grant("g-1")); err != nil {
@@ -55,7 +55,7 @@ func TestWhatACRMPublishesADialerObeys(t *testing.T) {
 	if err := first.stop(); err != nil {
 		t.Fatal(err)
 	}
-	second, err := open(folder, func(c *house.Config) { c.NATS.Listen = strings.TrimPrefix(address, "nats://") })
+	second, err := open(folder, func(c *house.Config) { c.NATS.Listen = strings.TrimPrefix(address, "nats://") }, house.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
