@@ -42,7 +42,7 @@ func without(t *testing.T, f events.Family) (a *assenso, folder string) {
 func recorder(t *testing.T, a *assenso, folder string, f events.Family) {
 	t.Helper()
 	start(t, func(c *house.Config) {
-		c.Data, c.NATS.URL, c.Ledger.AcceptLoss = folder, a.BrokerAddress(), true
+		c.Data, c.NATS.URL, c.Ledger.AcceptLoss = folder, a.BrokerURL(), true
 		c.Only = []string{house.RecorderOf(f)}
 	})
 }
@@ -94,7 +94,7 @@ func queued(t *testing.T, nc *nats.Conn, n uint64) {
 
 func TestAReceiptThatIsMissedIsBroughtByTheSameIdentity(t *testing.T) {
 	a, folder := without(t, events.FamilyRevocations)
-	nc := connect(t, a.BrokerAddress())
+	nc := connect(t, a.BrokerURL())
 	p := publisher(t, nc, hasty)
 	w := p.PublishAsync(soon(t), revocation("w-1"))
 	queued(t, nc, 3)
@@ -110,7 +110,7 @@ func TestAReceiptThatIsMissedIsBroughtByTheSameIdentity(t *testing.T) {
 
 func TestAcceptedIsSaidWhereNoReceiptComes(t *testing.T) {
 	a, _ := without(t, events.FamilyRevocations)
-	p := publisher(t, connect(t, a.BrokerAddress()), hasty)
+	p := publisher(t, connect(t, a.BrokerURL()), hasty)
 	ctx, cancel := context.WithTimeout(context.Background(), 400*time.Millisecond)
 	defer cancel()
 	r, err := p.Publish(ctx, revocation("w-1"))
@@ -123,7 +123,7 @@ func TestAcceptedIsSaidWhereNoReceiptComes(t *testing.T) {
 func wired(t *testing.T, a *assenso) *embeddedtest.Wire {
 	t.Helper()
 	return embeddedtest.WireBy(t, func(o ...nats.Option) (*nats.Conn, error) {
-		return client.Connect(a.BrokerAddress(), "crm-a", o...)
+		return client.Connect(a.BrokerURL(), "crm-a", o...)
 	})
 }
 
@@ -135,7 +135,7 @@ func TestAnAcknowledgementThatIsLostMakesNoSecondEvent(t *testing.T) {
 	w := p.PublishAsync(soon(t), revocation("w-1"))
 	<-stored
 	wire.Cut()
-	nc := connect(t, a.BrokerAddress())
+	nc := connect(t, a.BrokerURL())
 	queued(t, nc, 2)
 	recorder(t, a, folder, events.FamilyRevocations)
 	r, err := w.Wait(soon(t))
@@ -157,18 +157,18 @@ func TestAnEventThatNeverLeftIsSentAgain(t *testing.T) {
 	if r, err := w.Wait(soon(t)); err != nil || !r.InLedger() {
 		t.Errorf("%+v %v", r, err)
 	}
-	if n := inLedger(t, connect(t, a.BrokerAddress()), events.TypeConsentRevoked); n != 1 {
+	if n := inLedger(t, connect(t, a.BrokerURL()), events.TypeConsentRevoked); n != 1 {
 		t.Errorf("%d events in the ledger, want 1", n)
 	}
 }
 
 func TestAPublisherOutlivesARestart(t *testing.T) {
 	folder := t.TempDir() + "/data"
-	first, err := open(folder, nil)
+	first, err := open(folder, nil, house.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := first.BrokerAddress()
+	address := first.BrokerURL()
 	nc := connect(t, address)
 	p := publisher(t, nc, hasty)
 	if r, err := p.Publish(soon(t), revocation("w-1")); err != nil {
@@ -178,7 +178,7 @@ func TestAPublisherOutlivesARestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	under := []*client.Pending{p.PublishAsync(soon(t), revocation("w-1")), p.PublishAsync(soon(t), revocation("w-2"))}
-	second, err := open(folder, func(c *house.Config) { c.NATS.Listen = strings.TrimPrefix(address, "nats://") })
+	second, err := open(folder, func(c *house.Config) { c.NATS.Listen = strings.TrimPrefix(address, "nats://") }, house.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestAPublisherOutlivesARestart(t *testing.T) {
 
 func TestAFullQueueDelaysAndLosesNothing(t *testing.T) {
 	a, folder := without(t, events.FamilyRevocations)
-	nc := connect(t, a.BrokerAddress())
+	nc := connect(t, a.BrokerURL())
 	js, err := jetstream.New(nc)
 	if err != nil {
 		t.Fatal(err)
@@ -277,7 +277,7 @@ func TestWhatIsForbiddenIsSaidAtOnce(t *testing.T) {
 
 func TestAClosedPublisherEndsWhatIsUnderWay(t *testing.T) {
 	a, _ := without(t, events.FamilyRevocations)
-	p := publisher(t, connect(t, a.BrokerAddress()), func(o *client.PublisherOptions) { o.Pending = 3 })
+	p := publisher(t, connect(t, a.BrokerURL()), func(o *client.PublisherOptions) { o.Pending = 3 })
 	var under []*client.Pending
 	for i := range 3 {
 		under = append(under, p.PublishAsync(soon(t), revocation(fmt.Sprintf("w-%d", i))))

@@ -35,8 +35,8 @@ func call(i int) client.Call {
 	return client.Call{Phone: number(i), Purpose: events.PurposeMarketing, Channel: events.ChannelOperatorCall, Campaign: "K-A", Lists: []string{}}
 }
 
-// dialer follows a feed and remembers what it was told.
-type dialer struct {
+// follower follows a feed and remembers what it was told.
+type follower struct {
 	*client.Suppressions
 	mu    sync.Mutex
 	stops []string
@@ -45,9 +45,9 @@ type dialer struct {
 
 // follow starts a dialer of controller A that is closed when the test ends;
 // change edits its options.
-func follow(t testing.TB, nc *nats.Conn, change func(*client.FollowOptions)) *dialer {
+func follow(t testing.TB, nc *nats.Conn, change func(*client.FollowOptions)) *follower {
 	t.Helper()
-	d := &dialer{}
+	d := &follower{}
 	o := client.FollowOptions{
 		Controller: "A", Dialer: "d-1", Processor: "callcentre", AckEvery: 10 * time.Millisecond, Backoff: 5 * time.Millisecond,
 		OnStop:  func(m events.FeedMessage) { d.mu.Lock(); defer d.mu.Unlock(); d.stops = append(d.stops, m.Phone) },
@@ -65,14 +65,14 @@ func follow(t testing.TB, nc *nats.Conn, change func(*client.FollowOptions)) *di
 	return d
 }
 
-func (d *dialer) told() []string {
+func (d *follower) told() []string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return slices.Clone(d.stops)
 }
 
 // faults says what OnError heard that is of a kind.
-func (d *dialer) faults(kind error) (n int) {
+func (d *follower) faults(kind error) (n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, err := range d.errs {
@@ -84,7 +84,7 @@ func (d *dialer) faults(kind error) (n int) {
 }
 
 // current waits until the dialer may call somebody.
-func (d *dialer) current(t testing.TB) {
+func (d *follower) current(t testing.TB) {
 	t.Helper()
 	if err := d.WaitCurrent(soon(t)); err != nil {
 		d.mu.Lock()
@@ -94,7 +94,7 @@ func (d *dialer) current(t testing.TB) {
 }
 
 // caughtUp waits until the dialer has applied all that the feed has said.
-func (d *dialer) caughtUp(t testing.TB, f *feed) {
+func (d *follower) caughtUp(t testing.TB, f *feed) {
 	t.Helper()
 	var position uint64
 	f.set(func(f *feed) { position = f.position })
@@ -102,7 +102,7 @@ func (d *dialer) caughtUp(t testing.TB, f *feed) {
 }
 
 // agrees compares the set with what the feed holds.
-func (d *dialer) agrees(t testing.TB, f *feed, numbers int) {
+func (d *follower) agrees(t testing.TB, f *feed, numbers int) {
 	t.Helper()
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -482,7 +482,7 @@ func TestTwoUnderOneNameBothHearEverything(t *testing.T) {
 	for i := range 50 {
 		f.say(stop("A", i))
 	}
-	for _, d := range []*dialer{first, second} {
+	for _, d := range []*follower{first, second} {
 		d.caughtUp(t, f)
 		d.agrees(t, f, 60)
 	}

@@ -35,7 +35,7 @@ func grant(id string) client.Event {
 
 func TestAnEventIsRecordedOnceHoweverOftenItIsPublished(t *testing.T) {
 	a := start(t, nil)
-	p := publisher(t, connect(t, a.BrokerAddress()), nil)
+	p := publisher(t, connect(t, a.BrokerURL()), nil)
 	first, err := p.Publish(soon(t), revocation("w-1"))
 	if err != nil || first.Result != client.Recorded || first.Stream == "" || first.Sequence == 0 || first.Contact.IsZero() || first.RecordedTime.IsZero() {
 		t.Fatalf("%+v %v", first, err)
@@ -54,7 +54,7 @@ func TestAnEventIsRecordedOnceHoweverOftenItIsPublished(t *testing.T) {
 
 func TestAnIDIsMintedBeforeTheFirstTry(t *testing.T) {
 	a := start(t, nil)
-	p := publisher(t, connect(t, a.BrokerAddress()), nil)
+	p := publisher(t, connect(t, a.BrokerURL()), nil)
 	w := p.PublishAsync(soon(t), grant(""))
 	minted := w.ID()
 	r, err := w.Wait(soon(t))
@@ -69,7 +69,7 @@ func TestAnIDIsMintedBeforeTheFirstTry(t *testing.T) {
 
 func TestABatchHasAReceiptForEach(t *testing.T) {
 	a := start(t, nil)
-	p := publisher(t, connect(t, a.BrokerAddress()), func(o *client.PublisherOptions) { o.Pending = 8 })
+	p := publisher(t, connect(t, a.BrokerURL()), func(o *client.PublisherOptions) { o.Pending = 8 })
 	var batch []client.Event
 	for i := range 60 {
 		batch = append(batch, grant(fmt.Sprintf("g-%d", i)))
@@ -107,7 +107,7 @@ func TestABatchHasAReceiptForEach(t *testing.T) {
 // leave somebody callable; among the rejects it raises an alarm.
 func TestARevocationWithFaultsReachesTheLedger(t *testing.T) {
 	a := start(t, nil)
-	p := publisher(t, connect(t, a.BrokerAddress()), nil)
+	p := publisher(t, connect(t, a.BrokerURL()), nil)
 	bad := revocation("w-bad")
 	bad.Phone, bad.Country = "12", "IT"
 	r, err := p.Publish(soon(t), bad)

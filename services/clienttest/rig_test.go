@@ -30,7 +30,7 @@ type assenso struct {
 // start runs an Assenso until the test ends; change edits its configuration.
 func start(t testing.TB, change func(*house.Config)) *assenso {
 	t.Helper()
-	a, err := open(filepath.Join(t.TempDir(), "data"), change)
+	a, err := open(filepath.Join(t.TempDir(), "data"), change, house.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,13 +42,15 @@ func start(t testing.TB, change func(*house.Config)) *assenso {
 	return a
 }
 
-func open(folder string, change func(*house.Config)) (*assenso, error) {
+// open runs an Assenso until its stop is called.
+func open(folder string, change func(*house.Config), o house.Options) (*assenso, error) {
 	cfg := house.Default()
 	cfg.Data, cfg.Listen, cfg.NATS.Listen, cfg.Ledger.Durability = folder, "127.0.0.1:0", "127.0.0.1:0", ledger.Fast
 	if change != nil {
 		change(&cfg)
 	}
-	h, err := house.Open(context.Background(), cfg, house.Options{Log: zap.NewNop()})
+	o.Log = zap.NewNop()
+	h, err := house.Open(context.Background(), cfg, o)
 	if err != nil {
 		return nil, err
 	}
