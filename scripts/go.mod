@@ -12,6 +12,7 @@ tool (
 
 require (
 	github.com/assenso/assenso/events v0.0.0
+	github.com/assenso/assenso/events/client v0.0.0
 	github.com/assenso/assenso/schemas v0.0.0
 	github.com/assenso/assenso/services v0.0.0
 	github.com/goccy/go-yaml v1.19.2
@@ -117,3 +118,5 @@ replace github.com/assenso/assenso/events => ../events
 replace github.com/assenso/assenso/schemas => ../schemas
 
 replace github.com/assenso/assenso/services => ../services
+
+replace github.com/assenso/assenso/events/client => ../events/client
