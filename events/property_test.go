@@ -58,7 +58,7 @@ func spell(rnd *rand.Rand, b *strings.Builder, v any) {
 	default:
 		raw, err := json.Marshal(x)
 		if err != nil {
-			panic(err)
+			panic(err) // a number, a truth value or null
 		}
 		b.Write(raw)
 	}

@@ -23,7 +23,10 @@ const MaxFaults = 200
 // MaxAhead is how far a submitted clock may run ahead of the ledger's.
 const MaxAhead = 15 * time.Minute
 
-// Rome is the legal time zone, Europe/Rome.
+// Rome is the legal time zone, Europe/Rome. Its rules are compiled in
+// (time/tzdata), so that the host has no say. A build without them has no way to
+// tell a civil day, which nearly every rule counts: it stops before it starts,
+// which is why this is a panic and no error for callers to pass over.
 var Rome = func() *time.Location {
 	loc, err := time.LoadLocation("Europe/Rome")
 	if err != nil {

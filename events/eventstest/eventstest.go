@@ -78,7 +78,7 @@ const (
 func NewGenerator(seed uint64) *Generator {
 	start, err := events.ParseInstant("2026-01-01T00:00:00Z")
 	if err != nil {
-		panic(err)
+		panic(err) // the constant above
 	}
 	return &Generator{
 		rnd: rand.New(rand.NewPCG(seed, 0x617373656e736f)), Contacts: 50, Controllers: []string{"A", "B", "V"},
@@ -98,7 +98,7 @@ func (g *Generator) Type() events.Type { return events.Types[g.rnd.IntN(len(even
 func (g *Generator) Submission(t events.Type) []byte {
 	body, err := json.Marshal(g.Envelope(t))
 	if err != nil {
-		panic(err)
+		panic(err) // texts, numbers, lists and maps of them
 	}
 	return body
 }
@@ -107,7 +107,7 @@ func (g *Generator) Submission(t events.Type) []byte {
 func (g *Generator) Envelope(t events.Type) map[string]any {
 	info, ok := t.Info()
 	if !ok {
-		panic("eventstest: type unknown: " + string(t))
+		panic("eventstest: type unknown: " + string(t)) // the test's own mistake
 	}
 	g.n++
 	at := g.instant()
@@ -157,7 +157,7 @@ func (g *Generator) Minimal(t events.Type) map[string]any {
 func (g *Generator) Recorded(t events.Type) (events.Event, []byte) {
 	s, faults := events.Validate(g.Submission(t), events.ValidateOptions{Normalise: Normalise})
 	if len(faults) > 0 {
-		panic(fmt.Sprintf("eventstest: generated submission refused: %v", faults))
+		panic(fmt.Sprintf("eventstest: generated submission refused: %v", faults)) // generator and contract have parted: no test may go on
 	}
 	var key events.ContactKey
 	if s.Phone.E164() != "" {
@@ -165,12 +165,12 @@ func (g *Generator) Recorded(t events.Type) (events.Event, []byte) {
 	}
 	r, fault := s.Record(key, events.ContactKey{})
 	if fault != nil {
-		panic(fault.Error())
+		panic(fault.Error()) // generated events are small and their numbers have an exact form
 	}
 	body := r.Stamp(max(s.Time, s.Received).Add(1_000_000_000))
 	e, err := events.Decode(body)
 	if err != nil {
-		panic(err)
+		panic(err) // the contract cannot read what it wrote
 	}
 	return e, body
 }

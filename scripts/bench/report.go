@@ -328,7 +328,7 @@ func heapInUse() float64 {
 func cpuTime() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
-		panic(err)
+		panic(err) // see above
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

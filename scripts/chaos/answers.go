@@ -4,84 +4,150 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/assenso/assenso/events"
 )
 
 // answers is what the program says as of one instant.
 type answers struct {
+	keys    []string          // contacts of which something is known
 	reports map[string]string // JSON by campaign
 	states  map[string]string // JSON by contact key
 }
 
-// asker asks the program over HTTP.
+// asker asks the program over HTTP, some questions at once.
 type asker struct {
-	base  string
-	limit time.Duration
+	base   string
+	limit  time.Duration
+	client *http.Client
 }
 
-// ask collects the reports and states as of the instant; it waits until the
-// views have come that far.
-func (a asker) ask(ctx context.Context, w world, until events.Instant) (answers, error) {
-	got := answers{reports: map[string]string{}, states: map[string]string{}}
-	asOf := "?as_of=" + url.QueryEscape(until.String())
+// atOnce is how many questions are under way at a time.
+const atOnce = 8
+
+func newAsker(base string, limit time.Duration) asker {
+	return asker{base, limit, &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: atOnce}}}
+}
+
+// reports collects the reports as of the instant; it waits until the views
+// have come that far.
+func (a asker) reports(ctx context.Context, until events.Instant) (map[string]string, error) {
+	got := map[string]string{}
 	for _, c := range controllers {
-		body, err := a.patiently(ctx, "/v1/campaigns/"+campaignOf(c)+"/report"+asOf+"&controller="+c)
+		body, err := a.patiently(ctx, "/v1/campaigns/"+campaignOf(c)+"/report"+asOf(until)+"&controller="+c)
 		if err != nil {
-			return got, fmt.Errorf("report of %s: %w", campaignOf(c), err)
+			return nil, fmt.Errorf("report of %s: %w", campaignOf(c), err)
 		}
-		got.reports[campaignOf(c)] = string(body)
+		got[campaignOf(c)] = string(body)
 	}
-	for i := range w.contacts {
-		key, err := a.find(ctx, w, i)
+	return got, nil
+}
+
+func asOf(until events.Instant) string { return "?as_of=" + url.QueryEscape(until.String()) }
+
+// states collects the states of contacts by key, as of the positions to which a
+// report resolved the instant.
+func (a asker) states(ctx context.Context, keys []string, until events.Instant, report string) (map[string]string, error) {
+	header, err := headerOf(report)
+	if err != nil {
+		return nil, err
+	}
+	var places []string
+	for stream, n := range header.Positions {
+		places = append(places, fmt.Sprintf("%s:%d", stream, n))
+	}
+	at := url.QueryEscape(until.String())
+	cut := "?at=" + at + "&known_as_of=" + at + "&as_of=" + strings.Join(places, ",")
+	list, err := each(ctx, keys, func(ctx context.Context, key string) (string, error) {
+		body, err := a.patiently(ctx, "/v1/contacts/"+key+cut)
 		if err != nil {
-			return got, err
-		}
-		if key == "" {
-			continue
-		}
-		body, err := a.patiently(ctx, "/v1/contacts/"+key+asOf)
-		if err != nil {
-			return got, fmt.Errorf("state of %s: %w", key, err)
+			return "", fmt.Errorf("state of %s: %w", key, err)
 		}
 		var answer struct {
 			State json.RawMessage `json:"state"`
 		}
 		if err := json.Unmarshal(body, &answer); err != nil {
-			return got, fmt.Errorf("state of %s: %w", key, err)
+			return "", fmt.Errorf("state of %s: %w", key, err)
 		}
 		var plain bytes.Buffer
-		if err := json.Compact(&plain, answer.State); err != nil {
-			return got, fmt.Errorf("state of %s: %w", key, err)
-		}
-		got.states[key] = plain.String()
+		err = json.Compact(&plain, answer.State)
+		return plain.String(), err
+	})
+	got := make(map[string]string, len(keys))
+	for i, key := range keys {
+		got[key] = list[i]
 	}
-	return got, nil
+	return got, err
 }
 
-// find returns the key of the i-th number, "" when nothing is known of it.
-func (a asker) find(ctx context.Context, w world, i int) (string, error) {
-	status, body, err := a.do(ctx, http.MethodPost, "/v1/contacts:find", `{"number":"`+w.number(i)+`"}`)
-	switch {
-	case err != nil:
-		return "", err
-	case status == http.StatusNotFound:
-		return "", nil
-	case status != http.StatusOK:
-		return "", fmt.Errorf("find a contact: status %d: %s", status, body)
+// header is as much of a report's header as is compared.
+type header struct {
+	Attempts  *int              `json:"attempts"`
+	Positions map[string]uint64 `json:"positions"`
+}
+
+func headerOf(report string) (header, error) {
+	var r struct {
+		Header header `json:"header"`
 	}
-	var found struct {
-		Contact string `json:"contact"`
+	if err := json.Unmarshal([]byte(report), &r); err != nil {
+		return header{}, fmt.Errorf("read report: %w", err)
 	}
-	if err := json.Unmarshal(body, &found); err != nil || found.Contact == "" {
-		return "", fmt.Errorf("find a contact: the answer bears no key: %w", err)
+	if r.Header.Attempts == nil || len(r.Header.Positions) == 0 {
+		return header{}, errors.New("read report: attempts or positions are missing")
 	}
-	return found.Contact, nil
+	return r.Header, nil
+}
+
+// find returns the keys of the numbers of which something is known.
+func (a asker) find(ctx context.Context, numbers []string) ([]string, error) {
+	found, err := each(ctx, numbers, func(ctx context.Context, number string) (string, error) {
+		status, body, err := a.do(ctx, http.MethodPost, "/v1/contacts:find", `{"number":"`+number+`"}`)
+		switch {
+		case err != nil:
+			return "", err
+		case status == http.StatusNotFound:
+			return "", nil
+		case status != http.StatusOK:
+			return "", fmt.Errorf("status %d: %s", status, body)
+		}
+		var found struct {
+			Contact string `json:"contact"`
+		}
+		if err := json.Unmarshal(body, &found); err != nil || found.Contact == "" {
+			return "", fmt.Errorf("the answer bears no key: %w", err)
+		}
+		return found.Contact, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find contacts: %w", err)
+	}
+	return slices.DeleteFunc(found, func(key string) bool { return key == "" }), nil
+}
+
+// each asks one question for each item, atOnce at a time, and returns the
+// answers in the order of the items, or the first error.
+func each(ctx context.Context, items []string, ask func(context.Context, string) (string, error)) ([]string, error) {
+	out := make([]string, len(items))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for i, item := range items {
+		group.Go(func() (err error) {
+			out[i], err = ask(ctx, item)
+			return err
+		})
+	}
+	return out, group.Wait()
 }
 
 // patiently asks until the view has come as far as the question: 409 and 503
@@ -117,7 +183,7 @@ func (a asker) do(ctx context.Context, method, path, body string) (status int, a
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := a.client.Do(req)
 	if err != nil {
 		return 0, nil, err
 	}

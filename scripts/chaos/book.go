@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/assenso/assenso/events"
@@ -24,13 +26,14 @@ type entry struct {
 type book struct {
 	mu      sync.Mutex
 	entries map[events.Identity]*entry
+	numbers map[string]bool // whom the events are about
 	results map[string]int
 	acks    int // variants acknowledged
 	resent  int
 }
 
 func newBook() *book {
-	return &book{entries: map[events.Identity]*entry{}, results: map[string]int{}}
+	return &book{entries: map[events.Identity]*entry{}, numbers: map[string]bool{}, results: map[string]int{}}
 }
 
 // sent notes a submission before its first byte leaves.
@@ -45,6 +48,16 @@ func (b *book) sent(s submission) {
 	if _, known := e.variants[s.mark]; !known {
 		e.variants[s.mark] = false
 	}
+	if s.number != "" {
+		b.numbers[s.number] = true
+	}
+}
+
+// touched lists the numbers that were sent.
+func (b *book) touched() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.Sorted(maps.Keys(b.numbers))
 }
 
 // again counts submissions that go out once more because their fate is

@@ -343,3 +343,55 @@ func TestArgumentsAreChecked(t *testing.T) {
 		}
 	}
 }
+
+// Many questions are under way at once; each answer belongs to its question,
+// what is not known is left out, and what is not there yet is asked again.
+func TestAnswersBelongToTheirQuestions(t *testing.T) {
+	var mu sync.Mutex
+	early := map[string]bool{}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/contacts:find", func(w http.ResponseWriter, r *http.Request) {
+		var q struct{ Number string }
+		if err := json.NewDecoder(r.Body).Decode(&q); err != nil || strings.HasSuffix(q.Number, "7") {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		fmt.Fprintf(w, `{"contact":"key-%s"}`, q.Number)
+	})
+	mux.HandleFunc("GET /v1/contacts/{key}", func(w http.ResponseWriter, r *http.Request) {
+		key := r.PathValue("key")
+		mu.Lock()
+		again := early[key]
+		early[key] = true
+		mu.Unlock()
+		if q := r.URL.Query(); !again || q.Get("as_of") != "LEDGER_00:9" || q.Get("at") != now.String() {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		fmt.Fprintf(w, `{"state": {"of": "%s"}}`, key)
+	})
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	var numbers []string
+	want := map[string]string{}
+	for n := range 100 {
+		number := fmt.Sprint(n)
+		numbers = append(numbers, number)
+		if n%10 != 7 {
+			want["key-"+number] = `{"of":"key-` + number + `"}`
+		}
+	}
+	ask := newAsker(server.URL, time.Minute)
+	keys, err := ask.find(t.Context(), numbers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := ask.states(t.Context(), keys, now, `{"header":{"attempts":1,"positions":{"LEDGER_00":9}}}`)
+	if d := cmp.Diff(want, got); d != "" || err != nil {
+		t.Errorf("states (-want +got) %v:\n%s", err, d)
+	}
+	ask.limit = time.Millisecond
+	if _, err := ask.states(t.Context(), keys, now+1, `{"header":{"attempts":1,"positions":{"LEDGER_00":9}}}`); err == nil {
+		t.Error("states that never come are no error")
+	}
+}

@@ -55,7 +55,7 @@ func parse(args []string) (plan, error) {
 	flags.IntVar(&p.cycles, "cycles", 50, "how often to kill")
 	flags.Uint64Var(&p.seed, "seed", 1, "of events and delays")
 	flags.IntVar(&p.workers, "workers", 4, "senders at once")
-	flags.IntVar(&p.contacts, "contacts", 300, "numbers that the events are about")
+	flags.IntVar(&p.contacts, "contacts", 20_000, "numbers that the events are about")
 	flags.IntVar(&p.batch, "batch", 50, "events a request")
 	flags.DurationVar(&p.limit, "limit", time.Minute, "how long to wait for the program before giving up")
 	if err := flags.Parse(args); err != nil {

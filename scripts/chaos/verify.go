@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +17,7 @@ import (
 // verify holds the ledger against the book, and the live answers against the
 // ledger and against a house that has nothing but the ledger and the vault.
 func verify(ctx context.Context, server *program, crew *crew, p plan, until events.Instant, out io.Writer) error {
-	live, err := asker{server.base, p.limit}.ask(ctx, crew.world, until)
+	live, err := survey(ctx, newAsker(server.base, p.limit), crew.book.touched(), until)
 	if err != nil {
 		return fmt.Errorf("ask the survivor: %w", err)
 	}
@@ -37,15 +36,15 @@ func verify(ctx context.Context, server *program, crew *crew, p plan, until even
 	}
 	faults = append(faults, differences("the state", folded, live.states)...)
 	for campaign, want := range audit.calls {
-		got, err := attempts(live.reports[campaign])
+		got, err := headerOf(live.reports[campaign])
 		if err != nil {
-			return fmt.Errorf("report of %s: %w", campaign, err)
+			return fmt.Errorf("%s: %w", campaign, err)
 		}
-		if got != want {
-			faults = append(faults, fmt.Sprintf("the report of %s counts %d calls, the ledger holds %d", campaign, got, want))
+		if *got.Attempts != want {
+			faults = append(faults, fmt.Sprintf("the report of %s counts %d calls, the ledger holds %d", campaign, *got.Attempts, want))
 		}
 	}
-	rebuilt, err := rebuild(ctx, server, crew.world, p, until)
+	rebuilt, err := rebuild(ctx, server, live.keys, p, until)
 	if err != nil {
 		return fmt.Errorf("rebuild: %w", err)
 	}
@@ -61,9 +60,21 @@ func verify(ctx context.Context, server *program, crew *crew, p plan, until even
 	return nil
 }
 
+// survey asks for the reports, and for all that is known of the numbers.
+func survey(ctx context.Context, ask asker, numbers []string, until events.Instant) (got answers, err error) {
+	if got.reports, err = ask.reports(ctx, until); err != nil {
+		return got, err
+	}
+	if got.keys, err = ask.find(ctx, numbers); err != nil {
+		return got, err
+	}
+	got.states, err = ask.states(ctx, got.keys, until, got.reports[campaignOf(controllers[0])])
+	return got, err
+}
+
 // rebuild copies the data folder without the views and asks a house that
 // starts on it.
-func rebuild(ctx context.Context, server *program, w world, p plan, until events.Instant) (got answers, err error) {
+func rebuild(ctx context.Context, server *program, keys []string, p plan, until events.Instant) (got answers, err error) {
 	folder := filepath.Join(p.data, "rebuilt")
 	if err := copyWithoutViews(folder, server.data); err != nil {
 		return got, fmt.Errorf("copy the data folder: %w", err)
@@ -79,7 +90,11 @@ func rebuild(ctx context.Context, server *program, w world, p plan, until events
 	if err := second.ready(ctx); err != nil {
 		return got, err
 	}
-	if got, err = (asker{second.base, p.limit}).ask(ctx, w, until); err != nil {
+	ask := newAsker(second.base, p.limit)
+	if got.reports, err = ask.reports(ctx, until); err != nil {
+		return got, err
+	}
+	if got.states, err = ask.states(ctx, keys, until, got.reports[campaignOf(controllers[0])]); err != nil {
 		return got, err
 	}
 	return got, second.finish()
@@ -120,20 +135,4 @@ func copyWithoutViews(to, from string) error {
 		return fmt.Errorf("there is no %s to leave out: the rebuild would prove nothing", sqliteview.File)
 	}
 	return err
-}
-
-// attempts reads how many calls a report counts.
-func attempts(report string) (int, error) {
-	var r struct {
-		Header struct {
-			Attempts *int `json:"attempts"`
-		} `json:"header"`
-	}
-	if err := json.Unmarshal([]byte(report), &r); err != nil {
-		return 0, err
-	}
-	if r.Header.Attempts == nil {
-		return 0, errors.New("header.attempts is missing")
-	}
-	return *r.Header.Attempts, nil
 }

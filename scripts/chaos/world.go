@@ -28,6 +28,7 @@ type world struct {
 type submission struct {
 	identity events.Identity
 	mark     string // data.note: tells the variants of one identity apart
+	number   string // whom it is about; "" = nobody
 	body     []byte
 }
 
@@ -54,11 +55,12 @@ func (w world) opening() []submission {
 // marker, it has recorded everything that was in its queue before.
 func (w world) markers() []submission {
 	at, c := day.Add(10*time.Hour), controllers[0]
+	of := func(family string, kind events.Type) submission {
+		return w.about(0, w.event("marker", family, kind, at, c, "", w.contact(0, "")))
+	}
 	return []submission{
-		w.event("marker", "grants", events.TypeConsentRefused, at, c, "", w.contact(0, "")),
-		w.event("marker", "revocations", events.TypeConsentRevoked, at, c, "", w.contact(0, "")),
-		w.event("marker", "oppositions", events.TypeOppositionRegistered, at, c, "", w.contact(0, "")),
-		w.event("marker", "outcomes", events.TypeCallbackRequested, at, c, "", w.contact(0, "")),
+		of("grants", events.TypeConsentRefused), of("revocations", events.TypeConsentRevoked),
+		of("oppositions", events.TypeOppositionRegistered), of("outcomes", events.TypeCallbackRequested),
 		w.event("marker", "campaigns", events.TypeListScreened, at, c, "", `{"list":"L-A"}`),
 	}
 }
@@ -87,7 +89,7 @@ func (w world) invent(sender, n int, variant string) submission {
 	mark := fmt.Sprintf("%s%d", variant, n)
 	note := `,"note":"` + mark + `"` // readers keep and ignore it; it is part of the digest
 	made := func(kind events.Type, campaign, data string) submission {
-		s := w.event(source, id, kind, at, c, campaign, w.contact(who, data+note))
+		s := w.about(who, w.event(source, id, kind, at, c, campaign, w.contact(who, data+note)))
 		s.mark = mark
 		return s
 	}
@@ -114,6 +116,12 @@ func (w world) contact(i int, rest string) string {
 	return `{"phone":"` + w.number(i) + `"` + rest + `}`
 }
 
+// about notes that a submission is about the i-th number.
+func (w world) about(i int, s submission) submission {
+	s.number = w.number(i)
+	return s
+}
+
 // number is the i-th number.
 func (w world) number(i int) string { return fmt.Sprintf("+39340%07d", 1000000+i) }
 
@@ -125,5 +133,5 @@ func (w world) event(source, id string, kind events.Type, at time.Time, controll
 	if campaign != "" {
 		body += `,"campaign":"` + campaign + `"`
 	}
-	return submission{events.Identity{Source: source, ID: id}, "", []byte(body + `,"data":` + data + `}`)}
+	return submission{identity: events.Identity{Source: source, ID: id}, body: []byte(body + `,"data":` + data + `}`)}
 }

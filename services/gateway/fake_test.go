@@ -123,7 +123,7 @@ var testNow = mustInstant("2026-03-05T10:00:00Z")
 func mustInstant(s string) events.Instant {
 	i, err := events.ParseInstant(s)
 	if err != nil {
-		panic(err)
+		panic(err) // a constant of a test, read before any test runs
 	}
 	return i
 }

@@ -95,7 +95,7 @@ func (e *askEngine) Gate(h *contact.History, ref *rules.Reference, a rules.Attem
 func at(s string) events.Instant {
 	i, err := events.ParseInstant(s)
 	if err != nil {
-		panic(err)
+		panic(err) // a constant of a test, read before any test runs
 	}
 	return i
 }
@@ -109,11 +109,11 @@ var (
 func record(stream string, seq uint64, recorded events.Instant, body string) view.Event {
 	e, err := events.Decode([]byte(body))
 	if err != nil {
-		panic(err)
+		panic(err) // a constant of a test
 	}
 	d, err := events.PayloadDigest([]byte(body))
 	if err != nil {
-		panic(err)
+		panic(err) // it was decoded
 	}
 	return view.Event{Stream: stream, Sequence: seq, Recorded: recorded, Contact: e.Subject, Identity: e.Identity().Hash(), Digest: d, Body: []byte(body)}
 }

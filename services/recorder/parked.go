@@ -21,7 +21,7 @@ import (
 // although repeating it. The payload is sealed in the vault, the stream PARKED
 // bears its id. It is safe for concurrent use.
 type Parked struct {
-	shelf shelf
+	shelf shelf[ParkedMessage]
 	vault vault.Vault
 	queue intake.Submitter
 	clock func() events.Instant
@@ -48,7 +48,7 @@ func NewParked(nc *nats.Conn, v vault.Vault, queue intake.Submitter, clock func(
 	if err != nil {
 		return nil, fmt.Errorf("new parked: %w", err)
 	}
-	return &Parked{shelf: shelf{js, StreamParked}, vault: v, queue: queue, clock: clock}, nil
+	return &Parked{shelf: shelf[ParkedMessage]{js, StreamParked}, vault: v, queue: queue, clock: clock}, nil
 }
 
 // sealedForm is what the vault keeps of a parked message: enough to submit it
@@ -78,7 +78,7 @@ func (p *Parked) park(ctx context.Context, service string, m worker.Message, cau
 	if err := p.vault.Seal(ctx, []vault.Sealed{{ID: out.ID, SealedAt: out.ParkedAt, Body: body}}); err != nil {
 		return out, fmt.Errorf("park: seal the message: %w", err)
 	}
-	if err := p.shelf.put(ctx, []note{{events.ParkedSubject(service), out.ID, out}}); err != nil {
+	if err := p.shelf.put(ctx, []note[ParkedMessage]{{events.ParkedSubject(service), out.ID, out}}); err != nil {
 		return out, fmt.Errorf("park: %w", err)
 	}
 	return out, nil
@@ -92,27 +92,10 @@ func (p *Parked) List(ctx context.Context, service, cursor string, limit int) (p
 	if service != "" {
 		filter = events.ParkedSubject(service)
 	}
-	list, next, err := p.shelf.page(ctx, filter, cursor, limit)
-	if err != nil {
+	if page, next, err = p.shelf.list(ctx, filter, cursor, limit); err != nil {
 		return nil, "", fmt.Errorf("list parked: %w", err)
 	}
-	page = make([]ParkedMessage, 0, len(list))
-	for _, m := range list {
-		one, err := decodeParked(m)
-		if err != nil {
-			return nil, "", fmt.Errorf("list parked: %w", err)
-		}
-		page = append(page, one)
-	}
 	return page, next, nil
-}
-
-func decodeParked(m stored) (ParkedMessage, error) {
-	var one ParkedMessage
-	if err := json.Unmarshal(m.body, &one); err != nil {
-		return one, fmt.Errorf("message %d of %s is no parked message: %w", m.sequence, StreamParked, err)
-	}
-	return one, nil
 }
 
 // Retry submits a parked message again, without the wish for a receipt, and
@@ -174,19 +157,9 @@ func (p *Parked) forget(ctx context.Context, id string, sequence uint64) error {
 }
 
 func (p *Parked) find(ctx context.Context, id string) (uint64, error) {
-	for cursor := ""; ; {
-		list, next, err := p.shelf.page(ctx, "", cursor, MaxPage)
-		if err != nil {
-			return 0, err
-		}
-		for _, m := range list {
-			if one, err := decodeParked(m); err == nil && one.ID == id {
-				return m.sequence, nil
-			}
-		}
-		if next == "" {
-			return 0, fmt.Errorf("parked message %s: %w: see parked list", id, ErrUnknown)
-		}
-		cursor = next
+	_, sequence, err := p.shelf.find(ctx, func(m *ParkedMessage) bool { return m.ID == id })
+	if errors.Is(err, ErrUnknown) {
+		return 0, fmt.Errorf("parked message %s: %w: see parked list", id, err)
 	}
+	return sequence, err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -21,7 +20,7 @@ import (
 // bears no personal data. Recorders use it, and doors for what never parses or
 // has no family. It is safe for concurrent use.
 type Rejects struct {
-	shelf shelf
+	shelf shelf[Reject]
 	vault vault.Vault
 	clock func() events.Instant
 }
@@ -53,7 +52,7 @@ func NewRejects(nc *nats.Conn, v vault.Vault, clock func() events.Instant) (*Rej
 	if err != nil {
 		return nil, fmt.Errorf("new rejects: %w", err)
 	}
-	return &Rejects{shelf: shelf{js, StreamRejects}, vault: v, clock: clock}, nil
+	return &Rejects{shelf: shelf[Reject]{js, StreamRejects}, vault: v, clock: clock}, nil
 }
 
 // Reject seals the originals and then announces them. Both are durable when it
@@ -66,7 +65,7 @@ func (r *Rejects) Reject(ctx context.Context, refused []Refusal) ([]Reject, erro
 	}
 	now := r.clock()
 	sealed := make([]vault.Sealed, len(refused))
-	notes := make([]note, len(refused))
+	notes := make([]note[Reject], len(refused))
 	out := make([]Reject, len(refused))
 	for i, f := range refused {
 		if f.Reject == "" {
@@ -78,7 +77,7 @@ func (r *Rejects) Reject(ctx context.Context, refused []Refusal) ([]Reject, erro
 			Reject: f.Reject, RejectedAt: now, Source: clean(f.Source), ID: clean(f.ID), Type: cleanType(f.Type), Errors: f.Errors,
 		}
 		sealed[i] = vault.Sealed{ID: f.Reject, SealedAt: now, Body: f.Body}
-		notes[i] = note{events.RejectSubject(out[i].Source), f.Reject, out[i]}
+		notes[i] = note[Reject]{events.RejectSubject(out[i].Source), f.Reject, out[i]}
 	}
 	if err := r.vault.Seal(ctx, sealed); err != nil {
 		return nil, fmt.Errorf("reject: seal the originals: %w", err)
@@ -97,17 +96,8 @@ func (r *Rejects) List(ctx context.Context, source, cursor string, limit int) (p
 	if source != "" {
 		filter = events.RejectSubject(source)
 	}
-	list, next, err := r.shelf.page(ctx, filter, cursor, limit)
-	if err != nil {
+	if page, next, err = r.shelf.list(ctx, filter, cursor, limit); err != nil {
 		return nil, "", fmt.Errorf("list rejects: %w", err)
-	}
-	page = make([]Reject, 0, len(list))
-	for _, m := range list {
-		var one Reject
-		if err := json.Unmarshal(m.body, &one); err != nil {
-			return nil, "", fmt.Errorf("list rejects: message %d of %s is no reject: %w", m.sequence, StreamRejects, err)
-		}
-		page = append(page, one)
 	}
 	return page, next, nil
 }
@@ -115,20 +105,11 @@ func (r *Rejects) List(ctx context.Context, source, cursor string, limit int) (p
 // Get returns the reject with an id, or ErrUnknown. It reads the stream from the
 // beginning: for a person who looks at one, not for a loop.
 func (r *Rejects) Get(ctx context.Context, reject string) (Reject, error) {
-	for cursor := ""; ; {
-		page, next, err := r.List(ctx, "", cursor, MaxPage)
-		if err != nil {
-			return Reject{}, fmt.Errorf("get reject: %w", err)
-		}
-		for _, one := range page {
-			if one.Reject == reject {
-				return one, nil
-			}
-		}
-		if cursor = next; cursor == "" {
-			return Reject{}, fmt.Errorf("get reject: %w", ErrUnknown)
-		}
+	one, _, err := r.shelf.find(ctx, func(m *Reject) bool { return m.Reject == reject })
+	if err != nil {
+		return Reject{}, fmt.Errorf("get reject: %w", err)
 	}
+	return one, nil
 }
 
 // Original returns the refused submission as it was sent, personal data

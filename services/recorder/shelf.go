@@ -66,20 +66,20 @@ func idOf(m *worker.Message) string {
 }
 
 // shelf keeps one JSON message an entry in a stream, found by page.
-type shelf struct {
+type shelf[T any] struct {
 	js     jetstream.JetStream
 	stream string
 }
 
 // note is one message to be put on a shelf.
-type note struct {
+type note[T any] struct {
 	subject string
 	id      string
-	body    any
+	body    T
 }
 
 // put stores notes durably; one that is there already is not stored again.
-func (s *shelf) put(ctx context.Context, notes []note) error {
+func (s *shelf[T]) put(ctx context.Context, notes []note[T]) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	futures := make([]jetstream.PubAckFuture, 0, len(notes))
@@ -113,9 +113,45 @@ type stored struct {
 	body     []byte
 }
 
+// list returns a page of entries; see page. subject "" = all.
+func (s *shelf[T]) list(ctx context.Context, subject, cursor string, limit int) (page []T, next string, err error) {
+	list, next, err := s.page(ctx, subject, cursor, limit)
+	if err != nil {
+		return nil, "", err
+	}
+	page = make([]T, len(list))
+	for i, m := range list {
+		if err := json.Unmarshal(m.body, &page[i]); err != nil {
+			return nil, "", fmt.Errorf("message %d of %s is unreadable: %w", m.sequence, s.stream, err)
+		}
+	}
+	return page, next, nil
+}
+
+// find returns the entry that is meant and where it stands, or ErrUnknown. It
+// reads the stream from the beginning: for a person who looks at one, not for a
+// loop. What is unreadable is passed over.
+func (s *shelf[T]) find(ctx context.Context, meant func(*T) bool) (one T, sequence uint64, err error) {
+	for cursor := ""; ; {
+		list, next, err := s.page(ctx, "", cursor, MaxPage)
+		if err != nil {
+			return one, 0, err
+		}
+		for _, m := range list {
+			var found T
+			if err := json.Unmarshal(m.body, &found); err == nil && meant(&found) {
+				return found, m.sequence, nil
+			}
+		}
+		if cursor = next; cursor == "" {
+			return one, 0, ErrUnknown
+		}
+	}
+}
+
 // page returns up to limit messages from a cursor on ("" = the oldest), and the
 // cursor of the next page, "" at the end.
-func (s *shelf) page(ctx context.Context, filter, cursor string, limit int) ([]stored, string, error) {
+func (s *shelf[T]) page(ctx context.Context, filter, cursor string, limit int) ([]stored, string, error) {
 	from := uint64(1)
 	if cursor != "" {
 		var err error

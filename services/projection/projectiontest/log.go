@@ -216,7 +216,7 @@ func (b *builder) put(e map[string]any, key events.ContactKey) {
 	}
 	body, err := events.CanonicalJSON(plain)
 	if err != nil {
-		panic(err)
+		panic(err) // what json.Marshal wrote is JSON
 	}
 	b.append(body, key)
 	if b.keep {
