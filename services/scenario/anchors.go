@@ -1,6 +1,7 @@
 package scenario
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/goccy/go-yaml/ast"
@@ -11,7 +12,7 @@ import (
 // what its anchor names: parts of the tree are decoded one by one, and a part
 // knows nothing of anchors outside. nil: the file is empty.
 func parseYAML(text []byte) (ast.Node, error) {
-	file, err := parser.ParseBytes(text, 0)
+	file, err := parser.ParseBytes(bytes.TrimPrefix(text, []byte("\uFEFF")), 0) // a byte order mark may stand first
 	if err != nil {
 		return nil, err
 	}

@@ -60,6 +60,16 @@ func TestAnIllFormedFileNamesFileLineAndReason(t *testing.T) {
 	}
 }
 
+// Editors of other systems write a byte order mark and their own line ends.
+func TestForeignEditors(t *testing.T) {
+	const plain = "scenarios:\n  - id: a\n    attempts:\n      - {at: \"2026-03-10 11:00\"}\n"
+	for _, text := range []string{"\uFEFF" + plain, strings.ReplaceAll(plain, "\n", "\r\n")} {
+		if list := loadText(t, text); len(list) != 1 || len(list[0].Attempts) != 1 {
+			t.Errorf("%q: %d scenarios", text, len(list))
+		}
+	}
+}
+
 // Anchors may stand anywhere in a file, also in another scenario; the later one
 // of a name counts from there on.
 func TestAnchors(t *testing.T) {
