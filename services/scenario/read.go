@@ -152,7 +152,15 @@ func readYAML(files fs.FS, name string, into any) error {
 		}
 		return &FileError{name, 0, "cannot be read: " + reason.Error()}
 	}
-	if err := yaml.UnmarshalWithOptions(b, into, yaml.Strict()); err != nil {
+	body, err := parseYAML(b)
+	if err == nil && body != nil {
+		err = yaml.NodeToValue(body, into, yaml.Strict())
+	}
+	if err != nil {
+		var anchor *anchorError
+		if errors.As(err, &anchor) {
+			return &FileError{name, anchor.line, anchor.Error()}
+		}
 		var y yaml.Error
 		if errors.As(err, &y) && y.GetToken() != nil {
 			return &FileError{name, y.GetToken().Position.Line, y.GetMessage()}

@@ -230,14 +230,14 @@ func (w *work) chase(id events.IdentityHash, voided bool, seen map[events.Identi
 		if !p.Contact.IsZero() {
 			w.entangled(p.Contact)
 		}
-		if err := w.chaseEvent(p, id, voided && len(found[id]) == 1, seen); err != nil {
+		if err := w.chaseEvent(p, voided && len(found[id]) == 1, seen); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *work) chaseEvent(p view.Variant, id events.IdentityHash, voided bool, seen map[events.IdentityHash]bool) error {
+func (w *work) chaseEvent(p view.Variant, voided bool, seen map[events.IdentityHash]bool) error {
 	stored, err := w.tx.Events([]view.Variant{p})
 	if err != nil {
 		return err
