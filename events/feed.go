@@ -127,7 +127,9 @@ func (m *FeedMessage) Key() FeedKey {
 	return k
 }
 
-// FeedSnapshotRequest asks for what stands. Dialer names the durable cursor.
+// FeedSnapshotRequest asks for what stands. Dialer names the durable cursor;
+// asking makes it, so that what is erased waits until this dialer has heard of
+// the erasure.
 type FeedSnapshotRequest struct {
 	Dialer string `json:"dialer"`
 }
@@ -146,7 +148,7 @@ type FeedPage struct {
 // FeedBeat says every second how far the feed is. A dialer that has applied
 // Position and heard a beat less than 5 s ago knows everything up to At.
 type FeedBeat struct {
-	At        Instant           `json:"at"`        // everything recorded before this instant is in the feed
+	At        Instant           `json:"at"`        // everything recorded before this instant is in the feed; zero = nothing can be said
 	Position  uint64            `json:"position"`  // last sequence of the FEED stream
 	Positions map[string]uint64 `json:"positions"` // ledger stream → sequence, applied by the feed
 	Sent      Instant           `json:"sent"`
@@ -155,7 +157,7 @@ type FeedBeat struct {
 // FeedAck says that a dialer applies everything up to a feed position.
 type FeedAck struct {
 	Dialer    string `json:"dialer"`
-	Processor string `json:"processor"` // for whom suppression.acknowledged is recorded
+	Processor string `json:"processor"` // for whom suppression.acknowledged is recorded; "" = the controller itself
 	Position  uint64 `json:"position"`
 }
 

@@ -41,8 +41,12 @@ func benchFeed(ctx context.Context, s settings) (err error) {
 		return err
 	}
 	idle.print(s, "idle")
-	loaded, err := b.measure(ctx, s.seconds, s.rate)
+	endProfile, err := profile(s.profile)
 	if err != nil {
+		return err
+	}
+	loaded, err := b.measure(ctx, s.seconds, s.rate)
+	if err = errors.Join(err, endProfile()); err != nil {
 		return err
 	}
 	loaded.print(s, fmt.Sprintf("under %d calls/s", s.rate))

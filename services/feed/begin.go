@@ -196,25 +196,39 @@ func (t *tail) take(ctx context.Context, body []byte, position uint64) error {
 		return nil
 	}
 	m.Phone, m.Position = "", position
-	e := said.Entry{Message: m, Causes: []events.IdentityHash{m.Cause.Hash()}}
-	for i := len(t.change.Put) - 1; i >= 0; i-- {
-		if t.change.Put[i].Message.Key() == m.Key() {
-			e.Causes = append(e.Causes, t.change.Put[i].Causes...)
-			t.change.Put = append(t.change.Put, e)
-			return nil
-		}
-	}
-	former, err := t.cfg.Said.Of(ctx, m.Contact)
+	before, err := t.causes(ctx, m.Key())
 	if err != nil {
-		return fmt.Errorf("feed: %w", err)
+		return err
 	}
-	for i := range former {
-		if former[i].Message.Key() == m.Key() {
-			e.Causes = append(e.Causes, former[i].Causes...)
-		}
+	h := m.Cause.Hash()
+	e := said.Entry{Message: m, Causes: before, First: !slices.Contains(before, h)}
+	if e.First {
+		e.Causes = append(slices.Clone(before), h)
 	}
 	t.change.Put = append(t.change.Put, e)
 	return nil
+}
+
+// causes are the events that were said of a key so far.
+func (t *tail) causes(ctx context.Context, key events.FeedKey) ([]events.IdentityHash, error) {
+	for i := len(t.change.Put) - 1; i >= 0; i-- {
+		if e := &t.change.Put[i]; e.Message.Key() == key {
+			if e.Message.Effect == events.FeedResume {
+				return nil, nil
+			}
+			return e.Causes, nil
+		}
+	}
+	former, err := t.cfg.Said.Of(ctx, key.Contact)
+	if err != nil {
+		return nil, fmt.Errorf("feed: %w", err)
+	}
+	for i := range former {
+		if former[i].Message.Key() == key {
+			return former[i].Causes, nil
+		}
+	}
+	return nil, nil
 }
 
 // remember reads what a life keeps in memory.

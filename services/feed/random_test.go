@@ -1,7 +1,9 @@
 package feed
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -230,7 +232,9 @@ func (r *rig) save() string {
 func (r *rig) restore(from string) {
 	r.must(r.said.Close())
 	for _, name := range r.saidFiles(r.folder) {
-		r.must(os.Remove(name))
+		if err := os.Remove(name); !errors.Is(err, fs.ErrNotExist) { // SQLite tidies up too
+			r.must(err)
+		}
 	}
 	r.copySaid(from, r.folder)
 	r.openSaid()

@@ -319,7 +319,11 @@ func (r *rig) beatAll() events.Instant {
 func (r *rig) settle() {
 	r.t.Helper()
 	at := r.beatAll()
-	r.until("the feed is current", func() bool { return r.feed.Status().At >= at })
+	r.until("the feed is current", func() bool {
+		left, err := r.said.Sweeps(context.Background()) // until then an order stops its controller as a whole
+		r.must(err)
+		return r.feed.Status().At >= at && len(left) == 0
+	})
 }
 
 // until waits for a condition.

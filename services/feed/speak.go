@@ -130,12 +130,13 @@ func (l *life) difference(u *unit, s *standing.Stop, e *said.Entry, hurry bool) 
 		isNew := !slices.Contains(known, h)
 		entry.Causes = append(entry.Causes, h)
 		if isNew && each(s.Key.Kind) && f != s.Cause() {
-			one := said.Entry{Message: m, Causes: slices.Clone(entry.Causes)}
+			one := said.Entry{Message: m, Causes: slices.Clone(entry.Causes), First: true}
 			cause(&one.Message, f)
 			one.Message.At = f.Time
 			u.say(saying{entry: one})
 		}
 		changed = changed || isNew && each(s.Key.Kind)
+		entry.First = isNew // in the end, of the cause
 	}
 	switch {
 	case changed:

@@ -45,7 +45,9 @@ func (h *House) runFeed(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		h.feeding.Store(true)
 		err = h.feed.Run(lease.Context())
+		h.feeding.Store(false)
 		lease.Release()
 		switch {
 		case ctx.Err() != nil:
@@ -63,7 +65,7 @@ const behindMost = 5 * time.Second
 
 // feedReady says why dialers do not hear everything.
 func (h *House) feedReady() []string {
-	if h.feed == nil {
+	if !h.feeding.Load() { // another house has the lease, or nobody yet
 		return nil
 	}
 	s := h.feed.Status()

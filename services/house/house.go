@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -81,6 +82,7 @@ type House struct {
 	gate       *gate.Gate
 	issuer     *gate.Issuer
 	feed       *feed.Feed
+	feeding    atomic.Bool                                 // this house has the feed's lease
 	indexed    func(context.Context, view.Positions) error // waits for consentstate
 	reports    *Reports
 	listener   net.Listener

@@ -88,7 +88,7 @@ func CampaignsAt(ctx context.Context, v view.Reader, decode Decoder, r events.In
 	}
 	for _, c := range now {
 		err := v.Attempts(ctx, c.CampaignRef, p, func(a view.Attempt) error {
-			if !w.contested[events.Identity{Source: a.Source, ID: a.ID}.Hash()] {
+			if w.contested[events.Identity{Source: a.Source, ID: a.ID}.Hash()] == 0 {
 				countCall(counts, c.CampaignRef, a.DialledAt)
 			}
 			return nil

@@ -27,13 +27,13 @@ type World struct {
 	Sequence uint64
 
 	opened    map[view.CampaignRef][]*contact.Fact
-	contested map[events.IdentityHash]bool // calls and cross-stream variants that are in already
+	contested map[events.IdentityHash]int // calls and cross-stream variants that are in already: how many variants of each identity
 }
 
 // NewWorld returns an empty world.
 func NewWorld(v view.Reader, decode Decoder, limit view.Positions) *World {
 	return &World{View: v, Decode: decode, Limit: limit, Reference: rules.NewReference(),
-		opened: map[view.CampaignRef][]*contact.Fact{}, contested: map[events.IdentityHash]bool{}}
+		opened: map[view.CampaignRef][]*contact.Fact{}, contested: map[events.IdentityHash]int{}}
 }
 
 // Refresh reads what has come since. It reports whether anything had.
@@ -83,7 +83,7 @@ func (w *World) conflicts(ctx context.Context) (bool, error) {
 	}
 	changed := false
 	for _, c := range all {
-		if !w.contested[c.Identity] {
+		if w.contested[c.Identity] < len(c.Variants) {
 			changed = true
 			if err := w.dispute(ctx, c.Identity); err != nil {
 				return false, err
@@ -127,7 +127,7 @@ func (w *World) dispute(ctx context.Context, id events.IdentityHash) error {
 		}
 	}
 	if len(variants) > 0 {
-		w.contested[id] = true
+		w.contested[id] = len(variants)
 	}
 	return nil
 }
@@ -161,7 +161,7 @@ var errFound = errors.New("found")
 func (w *World) Begin(ctx context.Context, c view.CampaignRef, t events.Instant, asOf view.Positions) error {
 	err := w.View.Attempts(ctx, c, asOf, func(a view.Attempt) error {
 		id := events.Identity{Source: a.Source, ID: a.ID}.Hash()
-		if a.DialledAt >= t || a.Known > t || w.contested[id] {
+		if a.DialledAt >= t || a.Known > t || w.contested[id] > 0 {
 			return nil
 		}
 		w.Reference.AddStarts(c.Controller, c.Campaign, rules.Starts{{Call: id, Dialled: a.DialledAt, Time: a.Known, Received: a.Known, Recorded: t}})
@@ -200,7 +200,7 @@ func (w *World) disputed(ctx context.Context) error {
 		}
 		if f.Type == events.TypeCallConcluded {
 			w.Reference.Dispute(f)
-			w.contested[f.Identity().Hash()] = true
+			w.contested[f.Identity().Hash()]++
 		}
 	}
 	return nil
@@ -212,7 +212,7 @@ func (w *World) disputed(ctx context.Context) error {
 func (w *World) starts(ctx context.Context, c view.CampaignRef) error {
 	err := w.View.Attempts(ctx, c, w.Limit, func(a view.Attempt) error {
 		id := events.Identity{Source: a.Source, ID: a.ID}.Hash()
-		if w.contested[id] {
+		if w.contested[id] > 0 {
 			return nil // held in full
 		}
 		start := rules.Start{Call: id, Dialled: a.DialledAt, Time: a.Known, Received: a.Known, Recorded: 1}

@@ -179,8 +179,16 @@ func (e *evaluation) barredFrom(by *contact.Fact) events.Instant {
 }
 
 // endedConsent returns what ended the latest consent that covered purpose and
-// channel, and when; nil when none ever did.
+// channel, and when; nil when none ever did, or when one stands against which
+// nothing but a withdrawal or an opposition speaks, a cause of its own.
 func (e *evaluation) endedConsent() (*contact.Fact, events.Instant) {
+	for i := range e.grants {
+		g := &e.grants[i]
+		against := g.defects &^ (defectWithdrawn | defectOpposed)
+		if !g.void && (against == 0 || g.exception && against&^defectsOfRegister == 0) {
+			return nil, 0
+		}
+	}
 	var by *contact.Fact
 	var from, granted events.Instant
 	for i := range e.grants {

@@ -63,7 +63,7 @@ type Due struct {
 type Change struct {
 	// Put are messages that were stored in FEED at their Position, in order: a
 	// stop replaces what was said of its key, a resume removes it. Each is
-	// noted for acknowledgement and erasure.
+	// noted for erasure, and an opposition that is First for acknowledgement.
 	Put []Entry
 	// Quiet are entries to replace without a message: their causes shrank.
 	Quiet   []Entry
@@ -150,7 +150,7 @@ func (w *writer) messages(c *Change) {
 			continue
 		}
 		w.exec(`INSERT INTO sent VALUES (?, ?, ?) ON CONFLICT DO NOTHING`, blob(k.Contact), k.Controller, m.Position)
-		if m.Kind == events.FeedOpposition && m.Effect == events.FeedStop {
+		if m.Kind == events.FeedOpposition && m.Effect == events.FeedStop && e.First {
 			w.exec(`INSERT INTO opposed VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`, k.Controller, m.Position, blob(k.Contact), m.Cause.Source, m.Cause.ID)
 		}
 	}

@@ -49,6 +49,9 @@ type Entry struct {
 	// Causes are the events behind it that were said, for kinds of which each
 	// is said.
 	Causes []events.IdentityHash
+	// First: the cause of Message was not said of its key before. It is stored
+	// nowhere; Change.Put reads it.
+	First bool
 }
 
 // Store is the file. It is safe for concurrent use; one process writes.
