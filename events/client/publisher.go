@@ -60,7 +60,7 @@ type Publisher struct {
 }
 
 // NewPublisher returns a publisher on a connection that stays the caller's; see
-// Connect. Close it before the connection. The error says what the options
+// Connect. Make one a source and keep it; close it before the connection. The error says what the options
 // lack.
 func NewPublisher(nc *nats.Conn, o PublisherOptions) (*Publisher, error) {
 	switch {

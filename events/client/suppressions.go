@@ -42,7 +42,6 @@ type Suppressions struct {
 	mu       sync.RWMutex
 	set      *table
 	whole    bool   // a snapshot was complete once
-	floor    uint64 // position of the snapshot
 	position uint64 // everything up to here is applied
 	doubt    Reason // Code "" = none
 	beats    beats
@@ -184,8 +183,8 @@ func (s *Suppressions) Len() int {
 	return s.set.standing
 }
 
-// Apply applies a message of the tail: everything before m.Position was applied
-// or concerns others. Messages may come again, and in any order. It reports
+// Apply applies a message of the tail. Messages may come again, and in any
+// order; those up to Position are known already and change nothing. It reports
 // whether the message stops something that was not stopped, or not so far. The
 // error wraps ErrMessage; take a new snapshot then.
 func (s *Suppressions) Apply(m events.FeedMessage) (news bool, err error) {
@@ -197,7 +196,7 @@ func (s *Suppressions) Apply(m events.FeedMessage) (news bool, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.concerns(&m) || m.Position <= s.floor {
+	if !s.concerns(&m) || m.Position <= s.position {
 		return false, nil
 	}
 	news = s.set.put(&m, m.Position)
@@ -336,7 +335,7 @@ func (n *Snapshot) Commit(position uint64) []events.FeedMessage {
 	s := n.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.set, s.whole, s.floor, s.position, s.doubt = n.set, true, position, position, Reason{}
+	s.set, s.whole, s.position, s.doubt = n.set, true, position, Reason{}
 	s.beats.restart()
 	s.announce()
 	return n.news

@@ -192,6 +192,11 @@ func TestALaterMessageOfOneKeyReplacesTheEarlier(t *testing.T) {
 	whole.Effect = events.FeedResume
 	apply(14, whole, false)
 	is("")
+	s.Reach(20)
+	apply(19, register, false) // known, since everything up to 20 is
+	is("")
+	apply(21, register, true)
+	is("register")
 }
 
 func TestANumberAndItsKeyAreOneHoweverTheyBecameKnown(t *testing.T) {

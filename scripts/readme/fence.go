@@ -13,7 +13,7 @@ type fence struct {
 }
 
 // languages are those of which somebody checks the content.
-var languages = []string{"sh", "json", "yaml", "text"}
+var languages = []string{"sh", "json", "yaml", "text", "go"}
 
 // parse returns the fences of a page.
 func parse(page string) ([]fence, error) {

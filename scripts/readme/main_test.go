@@ -23,43 +23,77 @@ func read(t *testing.T, path string) string {
 	return string(body)
 }
 
-func readme(t *testing.T) []fence {
+// pages are those whose commands this program runs.
+var pages = []string{"README.md", "events/client/README.md"}
+
+func readme(t *testing.T, page string) []fence {
 	t.Helper()
-	fences, err := parse(read(t, "README.md"))
+	fences, err := parse(read(t, page))
 	if err != nil || len(fences) == 0 {
-		t.Fatalf("README.md has %d fences: %v", len(fences), err)
+		t.Fatalf("%s has %d fences: %v", page, len(fences), err)
 	}
 	return fences
 }
 
-// TestEveryCommandIsRunSomewhere follows each command of the README to where
-// it is run: make lines to a phase of .ci/run, all others to this program,
-// which .ci/run runs.
+// TestEveryCommandIsRunSomewhere follows each command of the pages to where it
+// is run: make lines to a phase of .ci/run, all others to this program, which
+// .ci/run runs.
 func TestEveryCommandIsRunSomewhere(t *testing.T) {
 	phases := read(t, ".ci/run")
-	if !strings.Contains(phases, "go run ./scripts/readme README.md") {
-		t.Error(".ci/run does not run the commands of README.md")
-	}
-	for _, f := range readme(t) {
-		if !slices.Contains(languages, f.language) {
-			t.Errorf("line %d: nobody checks a fence in %q; use one of %q", f.line, f.language, languages)
+	for _, page := range pages {
+		if !strings.Contains(phases, "go run ./scripts/readme "+page+"\n") {
+			t.Errorf(".ci/run does not run the commands of %s", page)
 		}
-		if f.language != "sh" {
-			continue
-		}
-		for _, c := range f.commands() {
-			if f.makes() && !regexp.MustCompile(`(?m)^phase .* `+regexp.QuoteMeta(c)+`$`).MatchString(phases) {
-				t.Errorf("line %d: %q is no phase of .ci/run", f.line, c)
+		for _, f := range readme(t, page) {
+			if !slices.Contains(languages, f.language) {
+				t.Errorf("%s:%d: nobody checks a fence in %q; use one of %q", page, f.line, f.language, languages)
 			}
-			if strings.HasPrefix(c, "make ") && !f.makes() {
-				t.Errorf("line %d: %q stands between other commands: give it a fence of its own", f.line, c)
+			if f.language != "sh" {
+				continue
+			}
+			for _, c := range f.commands() {
+				if f.makes() && !regexp.MustCompile(`(?m)^phase .* `+regexp.QuoteMeta(c)+`$`).MatchString(phases) {
+					t.Errorf("%s:%d: %q is no phase of .ci/run", page, f.line, c)
+				}
+				if strings.HasPrefix(c, "make ") && !f.makes() {
+					t.Errorf("%s:%d: %q stands between other commands: give it a fence of its own", page, f.line, c)
+				}
 			}
 		}
 	}
 }
 
+// TestProgramsAreTheExamples compares the Go programs of the client's page, and
+// what it says that they print, with the examples that the tests run.
+func TestProgramsAreTheExamples(t *testing.T) {
+	const page, from = "events/client/README.md", "services/clienttest/example_test.go"
+	examples := read(t, from)
+	programs := 0
+	for _, f := range readme(t, page) {
+		want := f.body
+		switch f.language {
+		case "go":
+			programs++
+		case "text":
+			want = "\t// Output:\n"
+			for line := range strings.Lines(f.body) {
+				want += "\t// " + line
+			}
+			want += "}\n"
+		default:
+			continue
+		}
+		if !strings.Contains(examples, want) {
+			t.Errorf("%s:%d: the fence is not in %s: copy it from there", page, f.line, from)
+		}
+	}
+	if programs < 2 {
+		t.Errorf("%s shows %d programs, want those of a CRM and a dialer", page, programs)
+	}
+}
+
 func TestTheTwoCommandsComeFirst(t *testing.T) {
-	for _, f := range readme(t) {
+	for _, f := range readme(t, "README.md") {
 		if f.language == "sh" {
 			if d := cmp.Diff([]string{"make demo", "make test"}, f.commands()); d != "" {
 				t.Errorf("the first commands of README.md are others (-want +got):\n%s", d)
@@ -74,7 +108,7 @@ func TestTheTwoCommandsComeFirst(t *testing.T) {
 func TestWhatIsNamedExists(t *testing.T) {
 	named := regexp.MustCompile("`((?:events|schemas|services|scripts|deploy|cmd)(?:/[A-Za-z0-9_.-]+)*/?|[A-Z]+\\.md|LICENSE)`")
 	found := 0
-	for _, page := range []string{"README.md", "deploy/README.md", "schemas/decisions/README.md"} {
+	for _, page := range []string{"README.md", "events/client/README.md", "deploy/README.md", "schemas/decisions/README.md"} {
 		for _, m := range named.FindAllStringSubmatch(read(t, page), -1) {
 			path := m[1]
 			if strings.HasPrefix(path, "cmd/") {
