@@ -103,6 +103,12 @@ var Table = []Rule{
 	{Package: "services/gate", Says: "keeps every contact's state in memory", Not: []Ban{
 		{Packages: []string{"services/view", "services/inquiry", "services/gateway"}, Why: "it answers from memory; what it cannot hold it asks through a port"}, {Module: pgx, Why: ports}, {Module: natsServer, Why: ports},
 	}},
+	{Package: "services/listcheck", Says: "puts one question to a list of contacts", Not: []Ban{
+		{Packages: []string{"services/view", "services/ledger", "services/gateway", "services/inquiry"}, Why: "it asks a list through a port, whoever answers"}, {Module: natsClient, Why: ports}, {Module: pgx, Why: ports},
+	}},
+	{Package: "services/listfile", Says: "carries a file through a list check", Not: []Ban{
+		{Packages: []string{"services/view", "services/ledger", "services/gate", "services/inquiry"}, Why: "a file takes the same door as a program"}, {Module: natsClient, Why: "a file takes the same door as a program"}, {Module: pgx, Why: ports},
+	}},
 	{Package: "services/report", Says: "builds a campaign's report", Not: []Ban{
 		{Packages: []string{"services/ledger"}, Why: "a report is a pure function of what it is given"}, {Standard: []string{"net/http"}, Why: "a report is a pure function of what it is given"}, {Calls: clock, Why: "same log, same bytes"},
 	}},
