@@ -1,22 +1,16 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
 	"go.uber.org/zap"
 
 	"github.com/assenso/assenso/events"
@@ -174,86 +168,20 @@ func questionTo(contacts int) events.Question {
 	return events.Question{Number: populationPhone(someone(contacts)).E164(), Controller: "A", Campaign: "K-A", CLI: populationCLI}
 }
 
-// paced asks at a rate and returns what each answer took since it was due.
-func paced(ctx context.Context, rate int, length time.Duration, ask func(context.Context) error) ([]time.Duration, error) {
-	n := int(length.Seconds() * float64(rate))
-	took, errs := make([]time.Duration, n), make([]error, n)
-	var all sync.WaitGroup
-	begin := time.Now()
-	for i := range n {
-		due := begin.Add(time.Duration(i) * time.Second / time.Duration(rate))
-		if wait := time.Until(due); wait > 0 {
-			time.Sleep(wait)
-		}
-		all.Go(func() {
-			errs[i] = ask(ctx)
-			took[i] = time.Since(due)
-		})
-	}
-	all.Wait()
-	return took, errors.Join(errs...)
-}
-
-func askOverNATS(ctx context.Context, s settings, h *whole.House) (err error) {
-	nc, err := nats.Connect(h.BrokerURL())
-	if err != nil {
-		return err
-	}
-	defer nc.Close()
+func askOverNATS(ctx context.Context, s settings, h *whole.House) error {
 	contacts := h.Gate().Stats().Contacts
-	took, err := paced(ctx, s.rate, s.seconds, func(ctx context.Context) error {
-		body, err := json.Marshal(questionTo(contacts))
-		if err != nil {
-			return err
-		}
-		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-		defer cancel()
-		m, err := nc.RequestWithContext(ctx, events.DecideSubject("A"), body)
-		if err != nil {
-			return err
-		}
-		if !bytes.Contains(m.Data, []byte(`"signature"`)) {
-			return fmt.Errorf("no receipt: %s", m.Data)
-		}
-		return nil
-	})
+	took, err := dialer(ctx, "nats", h.BrokerURL(), s.rate, contacts, s.seconds)
 	if err != nil {
 		return err
 	}
 	s.latencies(fmt.Sprintf("over NATS, signed, at %d questions/s", s.rate), took)
-	waiting := h.Issuer().Unrecorded()
-	s.figure("receipts not yet in the queue at the end", float64(waiting), "")
+	s.figure("receipts not yet in the queue at the end", float64(h.Issuer().Unrecorded()), "")
 	return allRecorded(ctx, h)
 }
 
 func askOverHTTP(ctx context.Context, s settings, h *whole.House) error {
-	contacts := h.Gate().Stats().Contacts
-	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 256}}
-	defer client.CloseIdleConnections()
 	rate := max(s.rate/5, 1)
-	took, err := paced(ctx, rate, s.seconds, func(ctx context.Context) error {
-		body, err := json.Marshal(questionTo(contacts))
-		if err != nil {
-			return err
-		}
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+h.Address()+"/v1/decisions", bytes.NewReader(body))
-		if err != nil {
-			return err
-		}
-		req.Header.Set("Content-Type", "application/json")
-		answer, err := client.Do(req)
-		if err != nil {
-			return err
-		}
-		text, err := io.ReadAll(answer.Body)
-		if err = errors.Join(err, answer.Body.Close()); err != nil {
-			return err
-		}
-		if answer.StatusCode != http.StatusOK {
-			return fmt.Errorf("status %d: %s", answer.StatusCode, text)
-		}
-		return nil
-	})
+	took, err := dialer(ctx, "http", "http://"+h.Address(), rate, h.Gate().Stats().Contacts, s.seconds)
 	if err != nil {
 		return err
 	}

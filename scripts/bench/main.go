@@ -54,6 +54,9 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
+	if len(args) > 0 && args[0] == askArgument {
+		return ask(ctx, args[1:], out)
+	}
 	names := slices.Sorted(maps.Keys(benchmarks))
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	dir := flags.String("dir", os.TempDir(), "folder on the disk to be measured")
