@@ -140,7 +140,7 @@ func TestObjectsOfACampaignAreThoseOfTheLog(t *testing.T) {
 			found["LED-03"] += len(got.Gaps.Sources)
 		}
 	})
-	for _, rule := range []string{"IT-RPO-07", "IT-OPP-05", "IT-CDC-09", "IT-CDC-10", "IT-CDC-12", "IT-SIL-01", "LED-02", "LED-03"} {
+	for _, rule := range []string{"IT-OPP-03", "IT-CDC-12", "IT-SIL-01", "LED-02", "LED-03"} { // the rarer ones have a case of their own
 		if found[rule] == 0 {
 			t.Errorf("no report has %s: nothing was compared; found %v", rule, found)
 		}
