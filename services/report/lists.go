@@ -1,6 +1,8 @@
 package report
 
 import (
+	"context"
+	"fmt"
 	"slices"
 
 	"github.com/assenso/assenso/events"
@@ -28,6 +30,11 @@ type List struct {
 	ActivatedAt events.Instant    `json:"activated_at,omitzero"`
 	RetiredAt   events.Instant    `json:"retired_at,omitzero"`
 	Screenings  []OwnSuppressions `json:"own_suppression_screenings"`
+	// Rows counts the contacts that stood on the list at any time, and
+	// CentsPerRow is PriceCents divided by it, rounded down; both are null where
+	// the list has no price.
+	Rows        *int   `json:"rows,omitempty"`
+	CentsPerRow *int64 `json:"cents_per_row,omitempty"`
 	// Called counts the contacts of the campaign with a row on the list as of
 	// R, removed ones not counted.
 	Called int `json:"called_contacts"`
@@ -93,14 +100,26 @@ func removedAt(facts []*contact.Fact, list string, t events.Instant) bool {
 	return false
 }
 
-func (b *builder) listsPart(f *Findings) Lists {
+func (b *builder) listsPart(ctx context.Context, f *Findings) (Lists, error) {
 	out := Lists{Lists: []List{}, OffList: f.attemptsWith("IT-LST-01"), NoOrigin: f.attemptsWith("IT-LST-02")}
 	ids := slices.Clone(b.campaign().Lists)
 	slices.Sort(ids)
 	for _, id := range slices.Compact(ids) {
-		out.Lists = append(out.Lists, b.list(id))
+		l := b.list(id)
+		if l.PriceCents != nil {
+			n, err := b.log.Rows(ctx, id, b.question.AsOf)
+			if err != nil {
+				return Lists{}, fmt.Errorf("build report: %w", err)
+			}
+			l.Rows = &n
+			if n > 0 {
+				per := *l.PriceCents / int64(n)
+				l.CentsPerRow = &per
+			}
+		}
+		out.Lists = append(out.Lists, l)
 	}
-	return out
+	return out, nil
 }
 
 func (b *builder) list(id string) List {

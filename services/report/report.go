@@ -46,6 +46,8 @@ type Campaign interface {
 	// campaign, in the order of their keys, once each; it may visit others.
 	// yield must not keep the history.
 	Contacts(ctx context.Context, yield func(view.History) error) error
+	// Rows counts the contacts that stood on a list at any time, as of r.
+	Rows(ctx context.Context, list string, r events.Instant) (int, error)
 	// Objects evaluates the object-level rules as of r, but LED-01, as far as
 	// they concern the campaign, its contacts or its controller; in any order.
 	// Nobody reads the Reference meanwhile.
@@ -115,7 +117,9 @@ func Build(ctx context.Context, s Source, q Question) (*Report, error) {
 	r.Register = b.register.finish(b)
 	r.Bases = b.bases.finish()
 	r.Oppositions = b.oppositions.finish(&r.Findings)
-	r.Lists = b.listsPart(&r.Findings)
+	if r.Lists, err = b.listsPart(ctx, &r.Findings); err != nil {
+		return nil, err
+	}
 	r.Conduct = b.conduct.finish(&r.Findings)
 	r.Pressure = b.pressure.finish()
 	r.Contracts = b.contracts.finish(b, &r.Findings)

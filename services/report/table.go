@@ -192,10 +192,10 @@ func spread(s Spread) []string {
 }
 
 func (r *Report) listTables() []table {
-	t := table{name: "lists", part: 5, columns: []string{"list", "vendor", "vendor_chain", "acquired_at", "price_eur", "called_contacts", "eur_per_contact", "vetting", "sample", "activated_at", "own_screenings"},
-		numeric: map[int]bool{4: true, 5: true, 6: true}}
+	t := table{name: "lists", part: 5, columns: []string{"list", "vendor", "vendor_chain", "acquired_at", "price_eur", "rows", "eur_per_row", "called_contacts", "vetting", "sample", "activated_at", "own_screenings"},
+		numeric: map[int]bool{4: true, 5: true, 6: true, 7: true}}
 	for _, l := range r.Lists.Lists {
-		t.rows = append(t.rows, []string{l.List, l.Vendor, strings.Join(l.Chain, " → "), wall(l.AcquiredAt), euros(l.PriceCents), num(l.Called), euros(l.CentsPerCalled),
+		t.rows = append(t.rows, []string{l.List, l.Vendor, strings.Join(l.Chain, " → "), wall(l.AcquiredAt), euros(l.PriceCents), optional(l.Rows), euros(l.CentsPerRow), num(l.Called),
 			vetting(l.Vetting), sample(l.Sample), wall(l.ActivatedAt), screenings(l.Screenings)})
 	}
 	return []table{t, counts("list_attempts", 5, "item", []Count{{"off_list_attempts", r.Lists.OffList}, {"attempts_without_origin", r.Lists.NoOrigin}})}

@@ -123,7 +123,7 @@ var italianTerms = labels{
 	"bundled": "accorpato", "tainted": "viziato", "fake": "falso", "wrong_number": "numero sbagliato", "authority_order": "ordine dell'autorità",
 	"answered_at": "istante della risposta", "not open": "non aperta", "true": "sì", "false": "no", "critical finding": "violazione critica", "no_defect": "senza vizi",
 	"acknowledgement_of": "conferma del testo da parte di", "recipient in a notice in force": "destinatario in un'informativa in vigore", "script": "testo della chiamata",
-	"answer": "risposta del registro", "row on a list of the campaign": "riga su una lista della campagna",
+	"answer": "risposta del registro", "row on a list of the campaign": "riga su una lista della campagna", "extract of a directory": "estratto di un elenco",
 	"ux": "percorso di raccolta", "revocability": "revocabilità", "traceability": "tracciabilità", "refused_at": "ora del rifiuto", "inserted_at": "ora dell'iscrizione",
 	"entry_source": "fonte dell'iscrizione", "recorded_by": "chi ha registrato",
 	"CONFIRMED": "accertata", "POTENTIAL": "potenziale", "HINDSIGHT": "col senno di poi", "BEST_PRACTICE": "buona prassi",

@@ -206,6 +206,9 @@ func rpo13(e *evaluation) (hit, bool) {
 			}
 		}
 	}
+	if !asked {
+		ev.say("missing", "request")
+	}
 	h := block(ev)
 	if !asked {
 		h.kind = events.KindPotential
@@ -224,5 +227,9 @@ func rpo15(e *evaluation) (hit, bool) {
 		return hit{}, false
 	}
 	d := &e.state.Directory
-	return block(e.note().fact(d.Identity).on("extracted_on", d.ExtractedOn)), true
+	ev := e.note().fact(d.Identity).on("extracted_on", d.ExtractedOn)
+	if d.ExtractedOn == 0 {
+		ev.say("missing", "extract of a directory")
+	}
+	return block(ev), true
 }
