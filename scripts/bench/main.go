@@ -31,6 +31,7 @@ type settings struct {
 
 	attempts int    // of the campaign whose report is built
 	contacts []int  // in the gate's memory
+	numbers  int    // of a list
 	rate     int    // questions a second over NATS and HTTP
 	profile  string // file for the CPU profile of that; empty = none
 }
@@ -63,8 +64,9 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	seconds := flags.Float64("seconds", 4, "about how long one figure may take")
 	attempts := flags.Int("attempts", 100_000, "attempts of the campaign whose report is built")
 	contacts := flags.String("contacts", "1000000", "contacts in the gate's memory, one run for each: 1000000,10000000")
+	listed := flags.Int("numbers", 200_000, "numbers of a list")
 	rate := flags.Int("rate", 5000, "questions a second over NATS")
-	profile := flags.String("profile", "", "file for a CPU profile of the report's build")
+	profile := flags.String("profile", "", "file for a CPU profile of the report's build, of questions over NATS, or of a list check")
 	flags.Usage = func() {
 		fmt.Fprintf(flags.Output(), "usage: bench [flags] [%s]\n", strings.Join(names, " | "))
 		flags.PrintDefaults()
@@ -84,7 +86,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		if !ok {
 			return fmt.Errorf("there is no benchmark %q", name)
 		}
-		if err := runOne(ctx, name, b, *dir, settings{out: out, seconds: time.Duration(*seconds * float64(time.Second)), attempts: *attempts, profile: *profile, contacts: sizes, rate: *rate}); err != nil {
+		if err := runOne(ctx, name, b, *dir, settings{out: out, seconds: time.Duration(*seconds * float64(time.Second)), attempts: *attempts, profile: *profile, contacts: sizes, numbers: max(*listed, 1), rate: *rate}); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}

@@ -85,6 +85,9 @@ func (g *Gate) saveRegularly(ctx context.Context) {
 // Save renews the snapshot while the gate runs: on nil the file is on disk. It
 // holds up questions for no longer than a shard takes to be copied in memory.
 func (g *Gate) Save(ctx context.Context) error {
+	if g.cfg.Snapshot == "" {
+		return errors.New("gate save snapshot: no file is configured")
+	}
 	begun, err := g.beginSnapshot(ctx)
 	if err != nil {
 		return err
