@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -70,7 +71,8 @@ type Server struct {
 	lock     *flock.Flock
 	user     string
 	password string
-	failed   chan error
+	failed   chan error // one error, see fail
+	broken   atomic.Bool
 	watched  sync.WaitGroup
 	stop     context.CancelFunc
 	closing  sync.Once
@@ -116,7 +118,7 @@ func (s *Server) start(ctx context.Context) error {
 	if s.srv, err = natsserver.NewServer(conf); err != nil {
 		return fmt.Errorf("start broker on %s: %w", s.opts.Data, err)
 	}
-	s.srv.SetLoggerV2(&brokerLog{log: s.opts.Log.Sugar().Named("nats")}, false, false, false)
+	s.srv.SetLoggerV2(&brokerLog{log: s.opts.Log.Sugar().Named("nats"), fail: s.fail}, false, false, false)
 	s.srv.Start()
 	for !s.srv.ReadyForConnections(50 * time.Millisecond) {
 		if err := ctx.Err(); err != nil || !s.srv.Running() {
@@ -233,15 +235,35 @@ func (s *Server) Version() string { return natsserver.VERSION }
 func (s *Server) Failed() <-chan error { return s.failed }
 
 // Close stops the broker, waits until its files are closed and releases the
-// data folder. Close connections before. A second call does nothing.
+// data folder. Close connections before. A second call does nothing. A broker
+// that has failed may never come to an end: it is given up after closeWait, and
+// the folder stays locked until the process ends.
 func (s *Server) Close() error {
 	var err error
 	s.closing.Do(func() {
 		s.stop()
 		s.watched.Wait()
-		s.srv.Shutdown()
-		s.srv.WaitForShutdown()
-		err = s.lock.Unlock()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			s.srv.Shutdown()
+			s.srv.WaitForShutdown()
+		}()
+		var giveUp <-chan time.Time
+		if s.broken.Load() {
+			giveUp = time.After(closeWait)
+		}
+		select {
+		case <-ended:
+			err = s.lock.Unlock()
+		case <-giveUp:
+			err = fmt.Errorf("close broker on %s: %w: it did not stop within %s: end the process", s.opts.Data, ErrFailed, closeWait)
+		}
 	})
 	return err
 }
+
+// closeWait is how long a broker that has failed may take to stop. nats-server
+// 2.15 holds a stream's lock for ever when a write fails while it purges
+// (compactLocked flushes, and rebuilds its state under the lock that it holds).
+const closeWait = 5 * time.Second

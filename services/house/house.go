@@ -239,6 +239,9 @@ func (h *House) Gateway() *gateway.Gateway { return h.gateway }
 
 // Run runs the services until ctx ends, then lets them finish and closes
 // everything. A fault of one stops all. The error is nil after a clean stop.
+// After a fatal fault the services have fatalGrace to finish: they may wait for
+// a store that does not come back. Then they are left as they are; what they
+// acknowledged is on disk, and the process is to end.
 func (h *House) Run(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, s := range h.running {
@@ -255,8 +258,28 @@ func (h *House) Run(ctx context.Context) error {
 		})
 	}
 	group.Go(func() error { return h.watch(ctx) })
-	return errors.Join(group.Wait(), h.Close())
+	ended := make(chan error, 1)
+	go func() { ended <- group.Wait() }()
+	select {
+	case err := <-ended:
+		return errors.Join(err, h.Close())
+	case <-ctx.Done():
+	}
+	var giveUp <-chan time.Time
+	cause := context.Cause(ctx)
+	if errors.Is(cause, ErrFatal) {
+		giveUp = time.After(fatalGrace)
+	}
+	select {
+	case err := <-ended:
+		return errors.Join(err, h.Close())
+	case <-giveUp:
+		return cause
+	}
 }
+
+// fatalGrace is how long services may finish after a fatal fault.
+const fatalGrace = 6 * time.Second
 
 // remedy says what to do about a service that gave up.
 func remedy(err error) string {

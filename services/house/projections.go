@@ -30,6 +30,7 @@ func (h *House) openProjections(context.Context) error {
 // project adds a runner; what it retries is logged.
 func (h *House) project(name string, p projection.Projection, cfg projection.Config) *projection.Runner {
 	cfg.Report = func(err error) {
+		h.notice(err)
 		h.log.Warn("projection: trying again", zap.String("service", name), telemetry.Err(err))
 	}
 	var source projection.Source = h.ledger

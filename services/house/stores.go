@@ -40,7 +40,7 @@ func (h *House) chooseVault(ctx context.Context, fingerprint string) error {
 		if err != nil {
 			return fatal(err, "restore vault and key files of this ledger, or choose another data folder")
 		}
-		h.vault = v
+		h.vault = noticed{v, h.notice}
 		return nil
 	}
 	v, err := crdbvault.Open(ctx, h.cfg.Database, crdbvault.Config{Folder: h.cfg.Data, LedgerExists: h.ledgerExists, LedgerFingerprint: fingerprint})
