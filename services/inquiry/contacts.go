@@ -30,12 +30,10 @@ func (d *Desk) read(ctx context.Context, c Cutoffs) (Read, contact.Cut, error) {
 			return Read{}, contact.Cut{}, err
 		}
 	case c.AsOf.Positions != nil:
-		for s, n := range c.AsOf.Positions {
-			if p[s].Sequence < n {
-				return Read{}, contact.Cut{}, fmt.Errorf("inquiry as-of positions: %w", ErrBehind)
-			}
+		if recorded, r.Positions, err = d.FinalAt(ctx, c.AsOf); err != nil {
+			return Read{}, contact.Cut{}, err
 		}
-		r.Positions, r.AsOf = c.AsOf.Positions, d.Clock()
+		r.AsOf = recorded
 	default:
 		r.AsOf = d.Clock()
 	}

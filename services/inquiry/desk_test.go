@@ -253,6 +253,17 @@ func TestReadsAtThreeClocks(t *testing.T) {
 	}
 }
 
+// Positions stand for the instant of their latest event: what is read is as of
+// then, and known by then, unless other clocks are named.
+func TestPositionsNameAnInstant(t *testing.T) {
+	d, _ := desk(nil)
+	got, err := d.Contact(t.Context(), key, Cutoffs{AsOf: AsOf{Positions: view.Positions{"LEDGER_00": 1}}})
+	recorded := at("2026-03-04T09:00:00Z")
+	if err != nil || got.Read.AsOf != recorded || got.Read.KnownAsOf != recorded || got.Read.At != recorded || got.Read.Positions["LEDGER_00"] != 1 {
+		t.Errorf("read %+v, %v", got.Read, err)
+	}
+}
+
 func TestAFinalInstantLiesBeforeEveryBeat(t *testing.T) {
 	d, _ := desk(nil)
 	r, p, err := d.Final(t.Context(), 0)
