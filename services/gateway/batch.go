@@ -10,6 +10,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -74,7 +75,8 @@ func (g *Gateway) checkList(w http.ResponseWriter, r *http.Request) {
 		problem(http.StatusUnsupportedMediaType, "media-type", "content type not supported", "send "+typeNDJSON+": the question, then one number a line").write(w)
 		return
 	}
-	s := &listStream{gateway: g, rc: http.NewResponseController(w), in: bufio.NewReaderSize(r.Body, 256<<10), fill: r.ContentLength > 0, w: w}
+	s := &listStream{gateway: g, rc: http.NewResponseController(w), body: r.Body, fill: r.ContentLength > 0, w: w}
+	s.in = bufio.NewReaderSize(s, 256<<10)
 	question, err := s.first()
 	if err != nil {
 		bodyProblem(err).write(w)
@@ -110,6 +112,21 @@ type listStream struct {
 	fill    bool // wait for whole chunks: the body is not written line by line
 	w       http.ResponseWriter
 	stopped atomic.Bool
+
+	body  io.Reader
+	mu    sync.Mutex
+	ended bool // the body has been read to its end
+}
+
+// Read implements io.Reader: it reads the body and notes its end.
+func (s *listStream) Read(b []byte) (int, error) {
+	n, err := s.body.Read(b)
+	if errors.Is(err, io.EOF) {
+		s.mu.Lock()
+		s.ended = true
+		s.mu.Unlock()
+	}
+	return n, err
 }
 
 // first returns the first line that is not empty.
@@ -138,10 +155,29 @@ func (s *listStream) answer(ctx context.Context, list ListCheck, country string)
 	if err == nil {
 		return s.last(summary)
 	}
-	return s.last(struct {
+	err = s.last(struct {
 		Problem *Problem `json:"problem"`
 	}{s.gateway.failed(ctx, err)})
+	s.drain()
+	return err
 }
+
+// drain takes in what the client still sends after the last line: a connection
+// that is closed on it would take that line from a client that has not read yet.
+// It is bounded in bytes and time; a client that goes on may lose the line.
+func (s *listStream) drain() {
+	if s.ended {
+		return
+	}
+	_ = s.rc.SetReadDeadline(time.Now().Add(drainTime))
+	_, _ = io.CopyN(io.Discard, s.in, drainBytes)
+}
+
+// Bounds of drain.
+const (
+	drainTime  = 2 * time.Second
+	drainBytes = 64 << 20
+)
 
 // check answers the list and records the commitment.
 func (s *listStream) check(ctx context.Context, list ListCheck, country string) (listcheck.Summary, error) {
@@ -206,9 +242,16 @@ func (s *listStream) line() ([]byte, error) {
 	return bytes.TrimSpace(text), err
 }
 
-// stop ends a read that waits for the client.
+// stop ends a read that waits for the client. Behind the end of the body the
+// server itself listens for the next request: a deadline would break that off,
+// and with it every later request of the connection.
 func (s *listStream) stop() {
 	s.stopped.Store(true)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
 	_ = s.rc.SetReadDeadline(time.Unix(1, 0))
 }
 
