@@ -70,7 +70,10 @@ type feedBench struct {
 }
 
 // passage is when one revocation came where.
-type passage struct{ published, recorded, overNATS, overSSE time.Time }
+type passage struct {
+	published, recorded, overNATS, overSSE time.Time
+	said                                   time.Duration // from the recorded time to the feed's publish
+}
 
 func (b *feedBench) close() error {
 	var errs []error
@@ -153,7 +156,7 @@ func (b *feedBench) dialNATS(ctx context.Context, address string) error {
 		now := time.Now()
 		var f events.FeedMessage
 		if json.Unmarshal(m.Data(), &f) == nil {
-			b.note(f.Cause.ID, func(p *passage) { p.overNATS = now })
+			b.note(f.Cause.ID, func(p *passage) { p.overNATS, p.said = now, f.Sent.Sub(f.Recorded) })
 		}
 	})
 	if err != nil {
@@ -213,7 +216,7 @@ func (b *feedBench) readSSE(body io.Reader, current chan<- bool) {
 }
 
 // passages are the spans of one measurement.
-type passages struct{ recorded, overNATS, overSSE, toNATS []time.Duration }
+type passages struct{ recorded, overNATS, overSSE, toNATS, said []time.Duration }
 
 // measure publishes revocations for a while, beside rate calls a second.
 func (b *feedBench) measure(ctx context.Context, d time.Duration, rate int) (*passages, error) {
@@ -258,6 +261,7 @@ func (b *feedBench) collect() (*passages, int) {
 		out.overNATS = append(out.overNATS, p.overNATS.Sub(p.published))
 		out.overSSE = append(out.overSSE, p.overSSE.Sub(p.published))
 		out.toNATS = append(out.toNATS, p.overNATS.Sub(p.recorded))
+		out.said = append(out.said, p.said)
 	}
 	return out, lost
 }
@@ -311,6 +315,7 @@ func (p *passages) print(s settings, when string) {
 		list []time.Duration
 	}{
 		{"published to recorded", p.recorded}, {"published to applied, NATS", p.overNATS}, {"published to applied, SSE", p.overSSE}, {"recorded to applied, NATS", p.toNATS},
+		{"  stamped to published by the feed", p.said},
 	} {
 		slices.Sort(row.list)
 		at := func(q float64) float64 {

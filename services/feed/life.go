@@ -20,7 +20,7 @@ import (
 // Bounds of a life.
 const (
 	readBatch   = 512  // records read at once
-	settleBatch = 512  // records settled at once
+	settleBatch = 256  // records settled at once
 	dueBatch    = 1024 // contacts looked at at once because of time or a sweep
 	queueMost   = 64   // batches that wait for the event index
 	unitsMost   = 8    // commits under way
@@ -188,6 +188,15 @@ func (l *life) loop(ctx context.Context, records <-chan batch, heartbeats <-chan
 		}
 		if l.busy() {
 			scanned = nil
+		}
+		select { // a record may stop somebody: it goes before everything else
+		case b := <-in:
+			if err := l.take(ctx, b); err != nil {
+				return err
+			}
+			l.next()
+			continue
+		default:
 		}
 		timer.Reset(l.untilDue())
 		var err error
