@@ -54,7 +54,7 @@ func TestTheBrokerRestartsUnderAWorkingHouse(t *testing.T) {
 			t.Fatal(err)
 		}
 		broker = run(address)
-		batches = <-sent
+		<-sent
 		batches = <-sent // one that began after the start
 	}
 	close(stop)
