@@ -242,8 +242,12 @@ func TestBrokenCheckWritesNothing(t *testing.T) {
 	}{
 		"broken off": {doorTo(byDigits{}, 300), ErrBroken},
 		"at once":    {func(context.Context, io.Reader) (io.ReadCloser, error) { return nil, io.ErrClosedPipe }, io.ErrClosedPipe},
-		"no answer":  {func(context.Context, io.Reader) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("")), nil }, ErrBroken},
-		"no JSON":    {func(context.Context, io.Reader) (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("<html>")), nil }, ErrBroken},
+		"no answer": {func(context.Context, io.Reader) (io.ReadCloser, error) {
+			return io.NopCloser(strings.NewReader("")), nil
+		}, ErrBroken},
+		"no JSON": {func(context.Context, io.Reader) (io.ReadCloser, error) {
+			return io.NopCloser(strings.NewReader("<html>")), nil
+		}, ErrBroken},
 		"a problem": {func(context.Context, io.Reader) (io.ReadCloser, error) {
 			return io.NopCloser(strings.NewReader(`{"problem":{"title":"in doubt","status":503}}` + "\n")), nil
 		}, ErrRefused},
@@ -271,9 +275,9 @@ func TestBrokenCheckWritesNothing(t *testing.T) {
 // The plan tells which answers are missing or expire, and writes each number once.
 func TestPlanWritesWhatToSubmit(t *testing.T) {
 	list := "number\n" + strings.Join([]string{
-		"3401234500", // valid until the 20th begins: its last day is the 19th
-		"3401234520", // the 22nd begins
-		"3401234560", // the 26th begins: later than the date
+		"3401234500",                // valid until the 20th begins: its last day is the 19th
+		"3401234520",                // the 22nd begins
+		"3401234560",                // the 26th begins: later than the date
 		"3401234502", "340 1234502", // missing, twice
 		"3401234503",   // missing, and revoked
 		"3401234504",   // needs none

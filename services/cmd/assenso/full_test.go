@@ -30,11 +30,12 @@ func TestADiskThatFillsStopsTheProgram(t *testing.T) {
 	full := begin(t, address, "ulimit -f 6000; "+serve) // 3 MB a file
 	places := map[string]string{}
 	deadline := time.Now().Add(3 * time.Minute)
-	for n := 0; full.running(); n++ {
+	batches := 0
+	for ; full.running(); batches++ {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d events were acknowledged, no file takes more, and the program goes on", len(places))
 		}
-		for id, place := range full.post(t, n) {
+		for id, place := range full.post(t, batches) {
 			places[id] = place
 		}
 	}
@@ -46,7 +47,7 @@ func TestADiskThatFillsStopsTheProgram(t *testing.T) {
 	}
 
 	roomy := begin(t, address, serve)
-	for n := 0; n*batchOf <= len(places)+batchOf; n++ {
+	for n := range batches {
 		for id, place := range roomy.post(t, n) {
 			if was, acknowledged := places[id]; acknowledged && was != "" && place != was {
 				t.Errorf("%s lies at %s, the receipt said %s", id, place, was)
