@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"runtime/metrics"
 	"runtime/pprof"
 	"sync"
 	"syscall"
@@ -201,7 +200,7 @@ func (c *stock) report(ctx context.Context, s settings, k view.CampaignRef) erro
 	begun, cpu := time.Now(), cpuTime()
 	r, err := report.Build(ctx, c.source(&watch), report.Question{Campaign: k, AsOf: c.asOf, Positions: c.positions})
 	wall, used := time.Since(begun).Seconds(), (cpuTime() - cpu).Seconds()
-	peak, alive, before := heap.end()
+	peak, before := heap.end()
 	if err := errors.Join(err, stop()); err != nil {
 		return err
 	}
@@ -216,9 +215,10 @@ func (c *stock) report(ctx context.Context, s settings, k view.CampaignRef) erro
 	s.figure("  heap before", before, "MB")
 	s.figure("  peak heap, garbage included", peak, "MB")
 	held := heapInUse() - before
-	s.figure("  peak heap alive", alive, "MB")
 	s.figure("  heap afterwards, that is the report", held, "MB")
-	s.figure("  peak heap alive besides the report", alive-before-held, "MB")
+	if err := c.weigh(ctx, s, k, r.Digest, held); err != nil {
+		return err
+	}
 	if err := c.everyContact(ctx, s, k); err != nil {
 		return err
 	}
@@ -272,10 +272,9 @@ func profile(path string) (stop func() error, err error) {
 }
 
 // heapWatch samples the heap in use, garbage that is not collected yet
-// included, and what of it the last collection found alive.
+// included.
 type heapWatch struct {
 	before, most uint64
-	alive        uint64
 	done         chan struct{}
 	ended        sync.WaitGroup
 }
@@ -294,9 +293,6 @@ func watchHeap() *heapWatch {
 			var m runtime.MemStats
 			runtime.ReadMemStats(&m)
 			w.most = max(w.most, m.HeapAlloc)
-			live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-			metrics.Read(live)
-			w.alive = max(w.alive, live[0].Value.Uint64())
 			select {
 			case <-tick.C:
 			case <-w.done:
@@ -307,12 +303,11 @@ func watchHeap() *heapWatch {
 	return w
 }
 
-// end returns the peak, what of it was alive at most, and what there was before,
-// in megabytes.
-func (w *heapWatch) end() (peak, alive, before float64) {
+// end returns the peak and what there was before, in megabytes.
+func (w *heapWatch) end() (peak, before float64) {
 	close(w.done)
 	w.ended.Wait()
-	return float64(w.most) / 1e6, float64(w.alive) / 1e6, float64(w.before) / 1e6
+	return float64(w.most) / 1e6, float64(w.before) / 1e6
 }
 
 // heapInUse is what is in use once garbage is collected, in megabytes.

@@ -66,9 +66,14 @@ func writeCanonical(w io.Writer, s reflect.Value, depth int) error {
 	return out.err
 }
 
-// isList: a slice with something in it whose elements are structs.
+// isList: a slice with something in it whose elements are structs, or point to
+// some.
 func isList(v reflect.Value) bool {
-	return v.Kind() == reflect.Slice && v.Len() > 0 && v.Type().Elem().Kind() == reflect.Struct
+	if v.Kind() != reflect.Slice || v.Len() == 0 {
+		return false
+	}
+	e := v.Type().Elem()
+	return e.Kind() == reflect.Struct || e.Kind() == reflect.Pointer && e.Elem().Kind() == reflect.Struct
 }
 
 // isPart: a struct that does not encode itself.

@@ -15,7 +15,7 @@ func (r *Report) Contacts() []events.ContactKey {
 			out = append(out, k)
 		}
 	}
-	for _, list := range [][]Found{r.Findings.Attempts, r.Findings.Hindsight, r.Findings.BestPractice} {
+	for _, list := range [][]*Found{r.Findings.Attempts, r.Findings.Hindsight, r.Findings.BestPractice} {
 		for i := range list {
 			add(list[i].Contact)
 		}

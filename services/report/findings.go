@@ -16,10 +16,10 @@ import (
 type Findings struct {
 	Totals       []RuleTotal     `json:"totals"`
 	ByDay        []DayTotal      `json:"by_day"`
-	Attempts     []Found         `json:"attempts"`
+	Attempts     []*Found        `json:"attempts"`
 	Objects      []rules.Finding `json:"objects"`
-	Hindsight    []Found         `json:"hindsight"`
-	BestPractice []Found         `json:"best_practice"`
+	Hindsight    []*Found        `json:"hindsight"`
+	BestPractice []*Found        `json:"best_practice"`
 }
 
 // Found is a finding on an attempt. Proof is its inclusion proof, null until a
@@ -52,15 +52,15 @@ type DayTotal struct {
 }
 
 // findings holds every finding once: a ledger that no gate has guarded has some
-// on each attempt.
+// on each attempt. They lie apart, so that growing lists copy no findings.
 type findings struct {
-	attempts, hindsight, bestPractice []Found
+	attempts, hindsight, bestPractice []*Found
 	totals                            map[string]*RuleTotal
 	days                              map[DayTotal]*DayTotal
 }
 
 func (p *findings) begin() {
-	p.attempts, p.hindsight, p.bestPractice = []Found{}, []Found{}, []Found{}
+	p.attempts, p.hindsight, p.bestPractice = []*Found{}, []*Found{}, []*Found{}
 	p.totals, p.days = map[string]*RuleTotal{}, map[DayTotal]*DayTotal{}
 }
 
@@ -71,7 +71,7 @@ func ledgerRule(id string) bool { return strings.HasPrefix(id, "LED-") && id != 
 func (p *findings) call(c *call) {
 	for _, f := range c.result.Findings {
 		p.count(&f)
-		found := Found{Finding: f, Source: c.fact.Source, Stream: c.fact.Stream, Sequence: c.fact.Sequence}
+		found := &Found{Finding: f, Source: c.fact.Source, Stream: c.fact.Stream, Sequence: c.fact.Sequence}
 		switch f.Kind {
 		case events.KindHindsight:
 			p.hindsight = append(p.hindsight, found)
@@ -96,13 +96,13 @@ func (p *findings) finish(b *builder, objects []rules.Finding) Findings {
 		}
 		p.count(&f)
 		if f.Kind == events.KindBestPractice {
-			out.BestPractice = append(out.BestPractice, Found{Finding: f})
+			out.BestPractice = append(out.BestPractice, &Found{Finding: f})
 			continue
 		}
 		out.Objects = append(out.Objects, f)
 	}
-	for _, list := range [][]Found{out.Attempts, out.Hindsight, out.BestPractice} {
-		slices.SortFunc(list, func(a, b Found) int {
+	for _, list := range [][]*Found{out.Attempts, out.Hindsight, out.BestPractice} {
+		slices.SortFunc(list, func(a, b *Found) int {
 			return cmp.Or(compareFindings(a.Finding, b.Finding), cmp.Compare(a.Source, b.Source), cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Sequence, b.Sequence))
 		})
 	}

@@ -26,9 +26,9 @@ func TestGravestFindingsComeFirst(t *testing.T) {
 		rule     string
 		severity events.Severity
 	}{{"AGT-01", "info"}, {"IT-CDC-01", "high"}, {"IT-CLI-01", "critical"}, {"IT-SIL-05", "low"}} {
-		one := r.Findings.Attempts[0]
+		one := *r.Findings.Attempts[0]
 		one.Rule, one.Severity = f.rule, f.severity
-		r.Findings.Attempts = append(r.Findings.Attempts, one)
+		r.Findings.Attempts = append(r.Findings.Attempts, &one)
 	}
 	tab := onPage(t, r, "it", "findings")
 	var got []string

@@ -14,7 +14,7 @@ import (
 func TestEqualReportsGiveEqualPrints(t *testing.T) {
 	r := sampleReport(t)
 	for range 80 { // long enough to go over pages
-		r.Findings.Attempts = append(r.Findings.Attempts, r.Findings.Attempts[0])
+		r.Findings.Attempts = append(r.Findings.Attempts, new(*r.Findings.Attempts[0]))
 	}
 	for lang := range languages {
 		var first bytes.Buffer

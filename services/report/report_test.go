@@ -40,7 +40,7 @@ func sampleReport(t *testing.T) *Report {
 		Pressure:    Pressure{WindowDays: 30, Numbers: 1, Max: 2, Histogram: []Count{{"1", 0}, {"2", 1}}},
 		Contracts:   Contracts{Weeks: []ContractWeek{{"2026-W11", "phone", 0, 1}}, Contracts: []Contract{{Contract: "C-1", At: at, Broken: []string{"IT-CDC-10"}}}, Withhold: []string{"C-1"}},
 		Findings: Findings{Totals: []RuleTotal{{Rule: "IT-OPP-01", Severity: "critical", Confirmed: 1}}, ByDay: []DayTotal{{day, "IT-OPP-01", 1, 0}},
-			Attempts: []Found{{Finding: f, Source: "dialer", Stream: "LEDGER_00", Sequence: 7}}},
+			Attempts: []*Found{{Finding: f, Source: "dialer", Stream: "LEDGER_00", Sequence: 7}}},
 		Gaps:        Gaps{Late: []LateLine{{"=cmd", day, 1, 70_000, 70_000}}, Sources: []string{"dialer"}},
 		NonFindings: NonFindings{Clean: []string{"IT-RPO-01"}, NotEvaluated: []NotEvaluated{{"IT-LST-07", "needs numbers"}}},
 	}

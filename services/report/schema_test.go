@@ -55,6 +55,9 @@ func (d *drawer) of(t reflect.Type) schema {
 	case reflect.Pointer:
 		return schema{"anyOf": []any{d.of(t.Elem()), schema{"type": "null"}}}
 	case reflect.Slice:
+		if e := t.Elem(); e.Kind() == reflect.Pointer {
+			return schema{"type": "array", "items": d.of(e.Elem())} // no element is null
+		}
 		return schema{"type": "array", "items": d.of(t.Elem())}
 	case reflect.Array:
 		return schema{"type": "array", "items": d.of(t.Elem()), "minItems": t.Len(), "maxItems": t.Len()}

@@ -325,7 +325,7 @@ func (r *Report) findingTables() []table {
 	return []table{totals, days, found("findings", f.Attempts), objects, found("annex_hindsight", f.Hindsight), found("annex_best_practice", f.BestPractice)}
 }
 
-func found(name string, list []Found) table {
+func found(name string, list []*Found) table {
 	return findingTable(name, 9, len(list), func(i int) *rules.Finding { return &list[i].Finding })
 }
 

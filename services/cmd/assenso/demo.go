@@ -244,7 +244,7 @@ func findingsOf(path string) ([]demo.Finding, error) {
 		return nil, fmt.Errorf("demo: read report: %w", err)
 	}
 	var out []demo.Finding
-	for _, list := range [][]report.Found{r.Findings.Attempts, r.Findings.Hindsight, r.Findings.BestPractice} {
+	for _, list := range [][]*report.Found{r.Findings.Attempts, r.Findings.Hindsight, r.Findings.BestPractice} {
 		for _, f := range list {
 			if f.Attempt != "" { // objects were asked for apart
 				out = append(out, demo.Finding{Rule: f.Rule, Kind: f.Kind, Controller: f.Controller, Campaign: f.Campaign, Attempt: f.Attempt})
