@@ -133,14 +133,21 @@ func parseUUID(s string) (id [16]byte, ok bool) {
 
 // formatUUID writes a UUID in lower-case canonical form.
 func formatUUID(b *[36]byte, id []byte) []byte {
-	hex.Encode(b[0:8], id[0:4])
-	hex.Encode(b[9:13], id[4:6])
-	hex.Encode(b[14:18], id[6:8])
-	hex.Encode(b[19:23], id[8:10])
-	hex.Encode(b[24:36], id[10:16])
-	b[8], b[13], b[18], b[23] = '-', '-', '-', '-'
+	_ = id[15]
+	at := 0
+	for i := range 16 {
+		switch i {
+		case 4, 6, 8, 10:
+			b[at] = '-'
+			at++
+		}
+		b[at], b[at+1] = hexDigits[id[i]>>4], hexDigits[id[i]&15]
+		at += 2
+	}
 	return b[:]
 }
+
+const hexDigits = "0123456789abcdef"
 
 // errRecord: the memory of a contact cannot be read. It never happens but by a
 // fault of the program or a snapshot that was changed.
@@ -153,15 +160,27 @@ func (f *encoded) next(b []byte) (rest []byte, err error) { return f.nextIn(b, n
 // that. nil = each text in its own.
 func (f *encoded) nextIn(b []byte, texts *texts) (rest []byte, err error) {
 	r := reader{b: b, texts: texts}
-	flags := r.byte()
-	*f = encoded{template: uint32(r.uvarint())}
+	var flags byte
 	unit := int64(milli)
-	if flags&flagWide != 0 {
-		f.time, unit = events.Instant(r.bigEndian(8)), 1
+	if len(b) >= 7 && b[0]&flagWide == 0 && b[1] < 0x80 { // nearly all
+		flags = b[0]
+		f.template, f.own = uint32(b[1]), own{}
+		f.time = epoch + events.Instant((uint64(b[2])<<32|uint64(binary.BigEndian.Uint32(b[3:])))*milli)
+		f.received = f.time
+		r.b = b[7:]
+		if flags == 0 {
+			return r.b, nil
+		}
 	} else {
-		f.time = epoch + events.Instant(r.bigEndian(5)*milli)
+		flags = r.byte()
+		f.template, f.own = uint32(r.uvarint()), own{}
+		if flags&flagWide != 0 {
+			f.time, unit = events.Instant(r.bigEndian(8)), 1
+		} else {
+			f.time = epoch + events.Instant(r.bigEndian(5)*milli)
+		}
+		f.received = f.time
 	}
-	f.received = f.time
 	if flags&flagAhead != 0 {
 		f.received += events.Instant(r.uvarint())
 	}
