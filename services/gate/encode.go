@@ -134,20 +134,22 @@ func parseUUID(s string) (id [16]byte, ok bool) {
 // formatUUID writes a UUID in lower-case canonical form.
 func formatUUID(b *[36]byte, id []byte) []byte {
 	_ = id[15]
-	at := 0
-	for i := range 16 {
-		switch i {
-		case 4, 6, 8, 10:
-			b[at] = '-'
-			at++
-		}
-		b[at], b[at+1] = hexDigits[id[i]>>4], hexDigits[id[i]&15]
-		at += 2
+	for i, at := range [16]int8{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34} {
+		pair := hexPairs[id[i]]
+		b[at], b[at+1] = pair[0], pair[1]
 	}
+	b[8], b[13], b[18], b[23] = '-', '-', '-', '-'
 	return b[:]
 }
 
-const hexDigits = "0123456789abcdef"
+// hexPairs are the two digits of each byte.
+var hexPairs = func() (out [256][2]byte) {
+	const digits = "0123456789abcdef"
+	for i := range out {
+		out[i] = [2]byte{digits[i>>4], digits[i&15]}
+	}
+	return out
+}()
 
 // errRecord: the memory of a contact cannot be read. It never happens but by a
 // fault of the program or a snapshot that was changed.
