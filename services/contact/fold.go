@@ -71,15 +71,55 @@ func (s *State) reset() {
 	s.Directory = Directory{}
 }
 
+// place makes one more element of a register and returns it as whoever had its
+// memory before left it: all of it is to be set. The usual facts are taken so,
+// without a copy in between.
+func place[T any](register *[]T) *T {
+	n := len(*register)
+	if n == cap(*register) {
+		*register = append(*register, *new(T))
+	} else {
+		*register = (*register)[:n+1]
+	}
+	return &(*register)[n]
+}
+
+// of says that an entry comes from f.
+func (o *Origin) of(f *Fact) {
+	o.Source, o.ID, o.Digest, o.Controller = f.Source, f.ID, f.Digest, f.Controller
+	o.Time, o.Received, o.Recorded = f.Time, f.Received, f.Recorded
+}
+
 // take is σ(e) joined into s; canonicalise completes the join.
 func (s *State) take(f *Fact) {
-	o := Origin{
-		Identity: f.Identity(), Digest: f.Digest, Controller: f.Controller,
-		Clocks: Clocks{Time: f.Time, Received: f.Received, Recorded: f.Recorded},
-	}
 	switch d := f.Data.(type) {
 	case *events.ConsentGranted:
-		s.Grants = append(s.Grants, Grant{o, d})
+		g := place(&s.Grants)
+		g.of(f)
+		g.Data = d
+	case *events.ListContactAdded:
+		r := place(&s.Rows)
+		r.of(f)
+		r.Data = d
+	case *events.CallConcluded:
+		c := place(&s.Calls)
+		c.of(f)
+		c.Campaign, c.Data = f.Campaign, d
+	case *events.RegisterScreened:
+		a := place(&s.Answers)
+		a.of(f)
+		a.Register, a.Batch, a.Answer, a.Snapshot = phoneIfAbsent(d.Register), d.Batch, d.Answer, d.SnapshotAt
+		a.Date, a.From, a.To = d.OppositionDate, d.SelectiveFrom, d.SelectiveTo
+	default:
+		s.takeRarer(f)
+	}
+}
+
+// takeRarer takes what few contacts have.
+func (s *State) takeRarer(f *Fact) {
+	var o Origin
+	o.of(f)
+	switch d := f.Data.(type) {
 	case *events.ConsentReverified:
 		if d.Result == "confirmed" {
 			s.Reverified = append(s.Reverified, Reverification{o, d.Grant})
@@ -98,12 +138,8 @@ func (s *State) take(f *Fact) {
 		}
 	case *events.NumberReassigned:
 		s.Reassigned = append(s.Reassigned, Mark{o})
-	case *events.ListContactAdded:
-		s.Rows = append(s.Rows, Row{o, d})
 	case *events.ListContactRemoved:
 		s.Removals = append(s.Removals, Removal{o, d.List})
-	case *events.CallConcluded:
-		s.Calls = append(s.Calls, Call{o, f.Campaign, d})
 	case *events.SuppressionAcknowledged:
 		s.Acknowledgments = append(s.Acknowledgments, Acknowledgement{o, d.Opposition, d.Processor})
 	case *events.DecisionIssued:
@@ -127,11 +163,6 @@ func (s *State) takeRegister(o Origin, p events.Payload) {
 		s.Delisted = append(s.Delisted, Listing{o, phoneIfAbsent(d.Register), d.DelistedOn})
 	case *events.RegisterSelectivelyRevoked:
 		s.Lifts = append(s.Lifts, Lift{o, phoneIfAbsent(d.Register), d.From, d.To})
-	case *events.RegisterScreened:
-		s.Answers = append(s.Answers, Answer{
-			Origin: o, Register: phoneIfAbsent(d.Register), Batch: d.Batch, Answer: d.Answer, Snapshot: d.SnapshotAt,
-			Date: d.OppositionDate, From: d.SelectiveFrom, To: d.SelectiveTo,
-		})
 	}
 }
 

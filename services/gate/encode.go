@@ -133,14 +133,23 @@ func parseUUID(s string) (id [16]byte, ok bool) {
 
 // formatUUID writes a UUID in lower-case canonical form.
 func formatUUID(b *[36]byte, id []byte) []byte {
-	hex.Encode(b[0:8], id[0:4])
-	hex.Encode(b[9:13], id[4:6])
-	hex.Encode(b[14:18], id[6:8])
-	hex.Encode(b[19:23], id[8:10])
-	hex.Encode(b[24:36], id[10:16])
+	_ = id[15]
+	for i, at := range [16]int8{0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34} {
+		pair := hexPairs[id[i]]
+		b[at], b[at+1] = pair[0], pair[1]
+	}
 	b[8], b[13], b[18], b[23] = '-', '-', '-', '-'
 	return b[:]
 }
+
+// hexPairs are the two digits of each byte.
+var hexPairs = func() (out [256][2]byte) {
+	const digits = "0123456789abcdef"
+	for i := range out {
+		out[i] = [2]byte{digits[i>>4], digits[i&15]}
+	}
+	return out
+}()
 
 // errRecord: the memory of a contact cannot be read. It never happens but by a
 // fault of the program or a snapshot that was changed.
@@ -153,15 +162,27 @@ func (f *encoded) next(b []byte) (rest []byte, err error) { return f.nextIn(b, n
 // that. nil = each text in its own.
 func (f *encoded) nextIn(b []byte, texts *texts) (rest []byte, err error) {
 	r := reader{b: b, texts: texts}
-	flags := r.byte()
-	*f = encoded{template: uint32(r.uvarint())}
+	var flags byte
 	unit := int64(milli)
-	if flags&flagWide != 0 {
-		f.time, unit = events.Instant(r.bigEndian(8)), 1
+	if len(b) >= 7 && b[0]&flagWide == 0 && b[1] < 0x80 { // nearly all
+		flags = b[0]
+		f.template, f.own = uint32(b[1]), own{}
+		f.time = epoch + events.Instant((uint64(b[2])<<32|uint64(binary.BigEndian.Uint32(b[3:])))*milli)
+		f.received = f.time
+		r.b = b[7:]
+		if flags == 0 {
+			return r.b, nil
+		}
 	} else {
-		f.time = epoch + events.Instant(r.bigEndian(5)*milli)
+		flags = r.byte()
+		f.template, f.own = uint32(r.uvarint()), own{}
+		if flags&flagWide != 0 {
+			f.time, unit = events.Instant(r.bigEndian(8)), 1
+		} else {
+			f.time = epoch + events.Instant(r.bigEndian(5)*milli)
+		}
+		f.received = f.time
 	}
-	f.received = f.time
 	if flags&flagAhead != 0 {
 		f.received += events.Instant(r.uvarint())
 	}

@@ -144,15 +144,20 @@ func (s *state) markFull(key events.ContactKey) {
 }
 
 // scratch is the memory of one rebuilding of facts, used again. A slice that
-// is outgrown lives on with what points into it.
+// is outgrown lives on with what points into it. Contacts are much alike: a
+// place that held a fact of the same template keeps what they share.
 type scratch struct {
-	facts  []*contact.Fact
+	facts  []*contact.Fact // each place of values
 	values []contact.Fact
+	from   []events.Payload // of the template that each place was made from
 	// texts, where not nil, holds the texts of facts: then they are valid until
 	// the next rebuild only.
 	texts *texts
 
-	calls       []events.CallConcluded
+	calls    []events.CallConcluded
+	callFrom []*events.CallConcluded // of the template that each place was made from
+	called   int                     // places of calls that are taken
+
 	grants      []events.ConsentGranted
 	proofs      []events.Proof
 	reverified  []events.ConsentReverified
@@ -163,11 +168,33 @@ type scratch struct {
 
 // reset forgets the facts of the contact before.
 func (sc *scratch) reset() {
-	sc.facts, sc.values = sc.facts[:0], sc.values[:0]
-	sc.calls, sc.grants, sc.proofs = sc.calls[:0], sc.grants[:0], sc.proofs[:0]
+	sc.called = 0
+	sc.grants, sc.proofs = sc.grants[:0], sc.proofs[:0]
 	sc.reverified, sc.invalidated = sc.reverified[:0], sc.invalidated[:0]
 	sc.concluded, sc.ended = sc.concluded[:0], sc.ended[:0]
 	sc.texts.reset()
+}
+
+// grow makes one more place for a fact.
+func (sc *scratch) grow() {
+	sc.values, sc.from = append(sc.values, contact.Fact{}), append(sc.from, nil)
+	sc.facts = sc.facts[:0]
+	for i := range sc.values {
+		sc.facts = append(sc.facts, &sc.values[i])
+	}
+}
+
+// call returns a copy of a template's payload.
+func (sc *scratch) call(d *events.CallConcluded) *events.CallConcluded {
+	i := sc.called
+	sc.called++
+	switch {
+	case i == len(sc.calls):
+		sc.calls, sc.callFrom = append(sc.calls, *d), append(sc.callFrom, d)
+	case sc.callFrom[i] != d:
+		sc.calls[i], sc.callFrom[i] = *d, d
+	}
+	return &sc.calls[i]
 }
 
 // copied appends a copy of v to a slice and returns its place.
@@ -196,7 +223,8 @@ func ordinal(i int) string {
 // are valid until the next rebuild with the same scratch.
 func (sc *scratch) rebuild(key events.ContactKey, content []byte, list []template) ([]*contact.Fact, error) {
 	sc.reset()
-	for len(content) > 0 {
+	n := 0
+	for ; len(content) > 0; n++ {
 		var e encoded
 		var err error
 		if content, err = e.nextIn(content, sc.texts); err != nil {
@@ -205,17 +233,19 @@ func (sc *scratch) rebuild(key events.ContactKey, content []byte, list []templat
 		if int(e.template) >= len(list) {
 			return nil, errRecord
 		}
-		t := &list[e.template]
-		sc.values = append(sc.values, contact.Fact{Event: events.Event{
-			ID: ordinal(len(sc.values)), Source: t.source, Type: t.typ, Time: e.time, Received: e.received, Recorded: past,
-			Controller: t.controller, Subject: key, Data: t.data,
-		}})
-		sc.fill(&sc.values[len(sc.values)-1], &e)
+		if n == len(sc.values) {
+			sc.grow()
+		}
+		t, f := &list[e.template], &sc.values[n]
+		if sc.from[n] != t.data {
+			*f = contact.Fact{Event: events.Event{ID: ordinal(n), Source: t.source, Type: t.typ, Recorded: past, Controller: t.controller}}
+			sc.from[n] = t.data
+		}
+		f.Time, f.Received, f.Subject = e.time, e.received, key
+		f.Data = t.data
+		sc.fill(f, &e)
 	}
-	for i := range sc.values {
-		sc.facts = append(sc.facts, &sc.values[i])
-	}
-	return sc.facts, nil
+	return sc.facts[:n], nil
 }
 
 // fill puts a fact's own values into a copy of its template's payload.
@@ -234,7 +264,7 @@ func (sc *scratch) fill(f *contact.Fact, e *encoded) {
 		}
 		f.Data = n
 	case *events.CallConcluded:
-		n := copied(&sc.calls, d)
+		n := sc.call(d)
 		if n.DialledAt = e.dialled; e.dialled == 0 {
 			n.DialledAt = e.time
 		}

@@ -73,8 +73,8 @@ type Ruling struct {
 // it later is not seen.
 type Question struct {
 	setting setting
-	rules   []*attemptRule // those that look at the contact
-	blocks  RuleSet        // what the others say
+	rules   []occasional // those that look at the contact
+	blocks  RuleSet      // what the others say
 	warns   RuleSet
 	spare   sync.Pool // *evaluation, each for one contact at a time
 }
@@ -88,16 +88,28 @@ func (e *Engine) Prepare(ref *Reference, a Attempt, at events.Instant) *Question
 	s.place(e, ref, a, at, at)
 	s.terse = true
 	s.begin(contact.Gate(at), nil)
+	var asked []*attemptRule
 	for _, r := range s.selected().gate {
 		if r.aside == nil {
-			q.rules = append(q.rules, r)
+			asked = append(asked, r)
 		} else if h, ok := r.aside(s); ok {
 			q.note(r, h.effect)
 		}
 	}
 	s.lookAll()
+	for _, r := range asked {
+		if when := s.occasion(r.id); when != never {
+			q.rules = append(q.rules, occasional{r, when})
+		}
+	}
 	q.spare.New = func() any { return &evaluation{setting: s} }
 	return q
+}
+
+// occasional is a rule, and when it can speak.
+type occasional struct {
+	*attemptRule
+	when occasions
 }
 
 func (q *Question) note(r *attemptRule, effect events.Verdict) {
@@ -126,14 +138,23 @@ func (q *Question) verdict(ev *evaluation, facts []*contact.Fact) (r Ruling, ok 
 	if ev.doubt {
 		return Ruling{}, false
 	}
-	ev.run(q.rules)
 	r = Ruling{Blocks: q.blocks, Warns: q.warns, ValidUntil: ev.validUntil(), RegisterUntil: ev.registerUntil()}
-	for i := range ev.hits {
-		switch h := &ev.hits[i]; h.effect {
+	have := ev.occasions()
+	for i := range q.rules {
+		o := &q.rules[i]
+		if o.when&have == 0 {
+			continue
+		}
+		h, ok := o.test(ev)
+		if !ok {
+			continue
+		}
+		ev.hits = append(ev.hits, spoken{rule: o.attemptRule, kind: h.kind})
+		switch h.effect {
 		case events.VerdictBlock:
-			r.Blocks |= h.rule.bit
+			r.Blocks |= o.bit
 		case events.VerdictWarn:
-			r.Warns |= h.rule.bit
+			r.Warns |= o.bit
 		}
 	}
 	switch {
