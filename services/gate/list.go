@@ -20,7 +20,7 @@ import (
 // List is one question that is put to many contacts. It is judged at one
 // instant, that of its beginning or a later one that is planned for, and
 // answered from what is applied when each chunk is asked: what is recorded
-// meanwhile makes later answers newer, never older (schemas/decisions/0026).
+// meanwhile makes later answers newer, never older (schemas/decisions/0025).
 // It is a listcheck.List, safe for concurrent use.
 type List struct {
 	gate     *Gate
