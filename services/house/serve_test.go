@@ -136,3 +136,21 @@ func TestWithKeysOnlyTheirHoldersAreAnswered(t *testing.T) {
 		t.Errorf("missing key file: %v", err)
 	}
 }
+
+// The empty key names no contact, although the view keeps under it what bears
+// on reference facts: here a campaign that was opened in two ways.
+func TestTheEmptyKeyIsNoContact(t *testing.T) {
+	r := start(t, nil)
+	for _, list := range []string{"L-A", "L-B"} {
+		opened := `{"specversion":"1.0","id":"k-1","source":"crm.a.example","type":"campaign.opened.v1","time":"2026-01-10T12:00:00+01:00","controller":"A","campaign":"K-A","data":{"purpose":"marketing","channels":["operator_call"],"sector":"telecom","lists":["` + list + `"],"clis":["+390844100100"]}}`
+		if status, body := r.do(t, http.MethodPost, "/v1/events", "application/json", opened); status != 200 {
+			t.Fatalf("%d %s", status, body)
+		}
+	}
+	r.settle(t)
+	for _, path := range []string{"", "/timeline"} {
+		if status, body := r.do(t, http.MethodGet, "/v1/contacts/"+strings.Repeat("0", 32)+path, "", ""); status != 404 {
+			t.Errorf("%q: %d %s", path, status, body)
+		}
+	}
+}

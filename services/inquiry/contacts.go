@@ -45,7 +45,7 @@ func (d *Desk) read(ctx context.Context, c Cutoffs) (Read, contact.Cut, error) {
 // load reads a contact's history, or ErrUnknown.
 func (d *Desk) load(ctx context.Context, key events.ContactKey, asOf view.Positions) (view.History, *contact.History, error) {
 	stored, err := d.View.History(ctx, key, asOf)
-	if errors.Is(err, view.ErrUnknown) {
+	if key.IsZero() || errors.Is(err, view.ErrUnknown) { // under no key lies what bears on reference facts
 		return stored, nil, fmt.Errorf("inquiry load contact: %w", ErrUnknown)
 	}
 	if err != nil {
