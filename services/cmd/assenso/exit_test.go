@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/assenso/assenso/services/house"
+	"github.com/assenso/assenso/services/imports"
 )
 
 // exitStatus reads the exit code out of the error of a command that was run.
@@ -33,6 +34,11 @@ func TestExitCodesFollowTheirMeaning(t *testing.T) {
 		{fmt.Errorf("open: %w", house.ErrFatal), 3},
 		{usage(fmt.Errorf("open: %w", house.ErrFatal)), 3},
 		{server(context.DeadlineExceeded), 4},
+		{importEnd(imports.Summary{}, nil), 0},
+		{importEnd(imports.Summary{Rejected: 1}, nil), 1},
+		{importEnd(imports.Summary{}, imports.ErrFormat), 2},
+		{importEnd(imports.Summary{}, fmt.Errorf("send: %w", context.Canceled)), 4},
+		{importEnd(imports.Summary{}, imports.ErrSink), 4},
 	} {
 		if got := exitCode(c.err); got != c.want {
 			t.Errorf("%v: %d, want %d", c.err, got, c.want)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -24,8 +25,9 @@ assenso. An interrupted import goes on where it stopped when it is run again; im
 file twice records nothing twice. Bad rows go to a rejects file beside the input, which can
 be mended and imported with the same mapping.
 
-Exits with 0 when every row is recorded, with 1 when some were rejected, with 4 when the
-server stopped answering (run it again), with 2 when the file or mapping cannot be read.
+Exits with 0 when every row is recorded, with 1 when some were rejected, with 4 when it was
+interrupted or the server stopped answering (run it again), with 2 when the file or mapping
+cannot be read.
 
 --as register imports the answer file of the public register of oppositions to one
 consultation: one answer a row, and after the last one register.screening_completed, with
@@ -77,9 +79,17 @@ func (a *app) runImport(cmd *cobra.Command, o imports.Options, mapping string) e
 	if printErr := a.print(sum, func(w io.Writer) error { return writeSummary(w, sum) }); printErr != nil {
 		return errors.Join(err, printErr)
 	}
+	return importEnd(sum, err)
+}
+
+// importEnd turns how an import ended into the command's error.
+func importEnd(sum imports.Summary, err error) error {
+	const again = "run the same command again, it goes on from there"
 	switch {
+	case errors.Is(err, context.Canceled):
+		return server(errors.New("import interrupted: " + again))
 	case errors.Is(err, imports.ErrSink):
-		return server(fmt.Errorf("%w; run the same command again, it goes on from there", err))
+		return server(fmt.Errorf("%w; %s", err, again))
 	case err != nil:
 		return usage(err)
 	case sum.Rejected > 0:
