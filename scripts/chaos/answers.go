@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -55,21 +54,10 @@ func (a asker) reports(ctx context.Context, until events.Instant) (map[string]st
 
 func asOf(until events.Instant) string { return "?as_of=" + url.QueryEscape(until.String()) }
 
-// states collects the states of contacts by key, as of the positions to which a
-// report resolved the instant.
-func (a asker) states(ctx context.Context, keys []string, until events.Instant, report string) (map[string]string, error) {
-	header, err := headerOf(report)
-	if err != nil {
-		return nil, err
-	}
-	var places []string
-	for stream, n := range header.Positions {
-		places = append(places, fmt.Sprintf("%s:%d", stream, n))
-	}
-	at := url.QueryEscape(until.String())
-	cut := "?at=" + at + "&known_as_of=" + at + "&as_of=" + strings.Join(places, ",")
+// states collects the states of contacts by key as of the instant.
+func (a asker) states(ctx context.Context, keys []string, until events.Instant) (map[string]string, error) {
 	list, err := each(ctx, keys, func(ctx context.Context, key string) (string, error) {
-		body, err := a.patiently(ctx, "/v1/contacts/"+key+cut)
+		body, err := a.patiently(ctx, "/v1/contacts/"+key+asOf(until))
 		if err != nil {
 			return "", fmt.Errorf("state of %s: %w", key, err)
 		}
@@ -90,23 +78,20 @@ func (a asker) states(ctx context.Context, keys []string, until events.Instant, 
 	return got, err
 }
 
-// header is as much of a report's header as is compared.
-type header struct {
-	Attempts  *int              `json:"attempts"`
-	Positions map[string]uint64 `json:"positions"`
-}
-
-func headerOf(report string) (header, error) {
+// attempts reads how many calls a report counts.
+func attempts(report string) (int, error) {
 	var r struct {
-		Header header `json:"header"`
+		Header struct {
+			Attempts *int `json:"attempts"`
+		} `json:"header"`
 	}
 	if err := json.Unmarshal([]byte(report), &r); err != nil {
-		return header{}, fmt.Errorf("read report: %w", err)
+		return 0, fmt.Errorf("read report: %w", err)
 	}
-	if r.Header.Attempts == nil || len(r.Header.Positions) == 0 {
-		return header{}, errors.New("read report: attempts or positions are missing")
+	if r.Header.Attempts == nil {
+		return 0, errors.New("read report: header.attempts is missing")
 	}
-	return r.Header, nil
+	return *r.Header.Attempts, nil
 }
 
 // find returns the keys of the numbers of which something is known.

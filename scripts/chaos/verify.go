@@ -36,12 +36,12 @@ func verify(ctx context.Context, server *program, crew *crew, p plan, until even
 	}
 	faults = append(faults, differences("the state", folded, live.states)...)
 	for campaign, want := range audit.calls {
-		got, err := headerOf(live.reports[campaign])
+		got, err := attempts(live.reports[campaign])
 		if err != nil {
 			return fmt.Errorf("%s: %w", campaign, err)
 		}
-		if *got.Attempts != want {
-			faults = append(faults, fmt.Sprintf("the report of %s counts %d calls, the ledger holds %d", campaign, *got.Attempts, want))
+		if got != want {
+			faults = append(faults, fmt.Sprintf("the report of %s counts %d calls, the ledger holds %d", campaign, got, want))
 		}
 	}
 	rebuilt, err := rebuild(ctx, server, live.keys, p, until)
@@ -68,7 +68,7 @@ func survey(ctx context.Context, ask asker, numbers []string, until events.Insta
 	if got.keys, err = ask.find(ctx, numbers); err != nil {
 		return got, err
 	}
-	got.states, err = ask.states(ctx, got.keys, until, got.reports[campaignOf(controllers[0])])
+	got.states, err = ask.states(ctx, got.keys, until)
 	return got, err
 }
 
@@ -94,7 +94,7 @@ func rebuild(ctx context.Context, server *program, keys []string, p plan, until 
 	if got.reports, err = ask.reports(ctx, until); err != nil {
 		return got, err
 	}
-	if got.states, err = ask.states(ctx, keys, until, got.reports[campaignOf(controllers[0])]); err != nil {
+	if got.states, err = ask.states(ctx, keys, until); err != nil {
 		return got, err
 	}
 	return got, second.finish()

@@ -31,12 +31,16 @@ func TestADiskThatFillsStopsTheProgram(t *testing.T) {
 	places := map[string]string{}
 	deadline := time.Now().Add(3 * time.Minute)
 	batches := 0
-	for ; full.running(); batches++ {
+	for full.running() {
 		if time.Now().After(deadline) {
 			t.Fatalf("%d events were acknowledged, no file takes more, and the program goes on", len(places))
 		}
-		for id, place := range full.post(t, batches) {
+		acknowledged := full.post(t, batches)
+		for id, place := range acknowledged {
 			places[id] = place
+		}
+		if len(acknowledged) > 0 {
+			batches++
 		}
 	}
 	if code := full.cmd.ProcessState.ExitCode(); code != exitFatal || !strings.Contains(full.said.String(), "start again") {
