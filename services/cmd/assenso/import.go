@@ -25,14 +25,9 @@ assenso. An interrupted import goes on where it stopped when it is run again; im
 file twice records nothing twice. Bad rows go to a rejects file beside the input, which can
 be mended and imported with the same mapping.
 
-<<<<<<< HEAD
-Exits with 0 when every row is recorded, with 1 when some were rejected, with 4 when it
-was interrupted or the server stopped answering (run it again), with 2 when the file or mapping cannot be read.
-=======
 Exits with 0 when every row is recorded, with 1 when some were rejected, with 4 when it was
 interrupted or the server stopped answering (run it again), with 2 when the file or mapping
 cannot be read.
->>>>>>> chaos
 
 --as register imports the answer file of the public register of oppositions to one
 consultation: one answer a row, and after the last one register.screening_completed, with
