@@ -43,7 +43,7 @@ func (d *DB) makeLock(ctx context.Context, name []byte) error {
 			_, err = d.pool.Exec(ctx, sqlEnterLock, name)
 		}
 		code := Code(err)
-		collided := code == duplicateTable || code == uniqueViolation || code == serializationFailure
+		collided := code == duplicateTable || code == duplicateObject || code == uniqueViolation || code == serializationFailure
 		if err == nil || !collided || try == Attempts {
 			return err
 		}

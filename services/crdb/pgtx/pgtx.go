@@ -208,6 +208,7 @@ const (
 	deadlockDetected           = "40P01"
 	classConnection            = "08"
 	duplicateTable             = "42P07"
+	duplicateObject            = "42710" // the row type of a table that another makes at this moment
 	uniqueViolation            = "23505"
 )
 
