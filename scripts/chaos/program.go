@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -64,31 +65,38 @@ func (p *program) ready(ctx context.Context) error {
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
+	last := "no answer"
 	for {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the program was not ready within %s: %w:\n%s", p.limit, ctx.Err(), p.said())
+			return fmt.Errorf("the program was not ready within %s: %w: it said last: %s\n%s", p.limit, ctx.Err(), last, p.said())
 		case err := <-p.ended:
 			p.ended <- err
 			return fmt.Errorf("the program ended by itself: %w:\n%s", err, p.said())
 		case <-tick.C:
-			if status, err := get(ctx, p.base+"/readyz"); err == nil && status == http.StatusOK {
+			status, answer, err := get(ctx, p.base+"/readyz")
+			switch {
+			case err == nil && status == http.StatusOK:
 				return nil
+			case err == nil:
+				last = answer
 			}
 		}
 	}
 }
 
-func get(ctx context.Context, url string) (status int, err error) {
+func get(ctx context.Context, url string) (status int, answer string, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
-		return 0, err
+		return 0, "", err
 	}
-	return resp.StatusCode, resp.Body.Close()
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, tailBytes))
+	return resp.StatusCode, string(body), err
 }
 
 // kill ends the life at once; the kernel keeps what was written, the process
