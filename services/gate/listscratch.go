@@ -21,10 +21,7 @@ func newListScratch() *listScratch { return &listScratch{scratch: scratch{texts:
 func (sc *listScratch) find(s *state, keys []events.ContactKey) {
 	for i := range keys {
 		m := s.shard(keys[i]).memory
-		sc.memories[i], sc.found[i] = m, 0
-		if len(m.table) > 0 {
-			sc.found[i] = m.table[hash(keys[i])&uint32(len(m.table)-1)]
-		}
+		sc.memories[i], sc.found[i] = m, m.candidate(keys[i])
 	}
 	for i := range keys {
 		n := sc.found[i]
@@ -46,6 +43,20 @@ func (sc *listScratch) find(s *state, keys []events.ContactKey) {
 			segment, off := sc.memories[i].unplace(at)
 			b := sc.memories[i].segments[segment].b
 			sc.touched += b[off] + b[min(off+cacheLine, len(b)-1)]
+		}
+	}
+}
+
+// candidate returns the number plus 1 of the first entry that may be the
+// contact's, without looking at it; 0 = there is none.
+func (m *memory) candidate(key events.ContactKey) uint32 {
+	if len(m.table) == 0 {
+		return 0
+	}
+	mask, own := uint32(len(m.table)-1), tag(key)
+	for i := hash(key) & mask; ; i = (i + 1) & mask {
+		if n := m.table[i]; n == 0 || n&^numberMask == own {
+			return n & numberMask
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 // collected by moving the living records of the emptiest segment. It is not
 // safe for concurrent use.
 type memory struct {
-	table    []uint32 // open addressing by key: number of the entry plus 1; 0 = free
+	table    []uint32 // open addressing by key: number of the entry plus 1, with its tag; 0 = free
 	entries  []entry
 	segments []segment
 	free     []int // numbers of segments without content
@@ -60,14 +60,14 @@ func (m *memory) find(key events.ContactKey) int {
 	if len(m.table) == 0 {
 		return -1
 	}
-	mask := uint32(len(m.table) - 1)
+	mask, own := uint32(len(m.table)-1), tag(key)
 	for i := hash(key) & mask; ; i = (i + 1) & mask {
 		n := m.table[i]
 		if n == 0 {
 			return -1
 		}
-		if m.entries[n-1].key == key {
-			return int(n - 1)
+		if n&^numberMask == own && m.entries[n&numberMask-1].key == key {
+			return int(n&numberMask - 1)
 		}
 	}
 }
@@ -75,6 +75,17 @@ func (m *memory) find(key events.ContactKey) int {
 // hash takes four bytes of the key that decide neither partition nor shard;
 // contact keys are random.
 func hash(key events.ContactKey) uint32 { return binary.LittleEndian.Uint32(key[4:8]) }
+
+// tag is what stands of the key beside a number in the table, so that nearly
+// no entry but the right one is looked at: six bits that hash does not take.
+func tag(key events.ContactKey) uint32 { return uint32(key[8]) << numberBits }
+
+// numberBits are those of an entry's number plus 1: a shard has room for 67
+// million contacts.
+const (
+	numberBits = 26
+	numberMask = 1<<numberBits - 1
+)
 
 // get returns the content of a contact's record; nil for none. It is valid
 // until the next append.
@@ -140,7 +151,7 @@ func (m *memory) index(n int) {
 	for m.table[i] != 0 {
 		i = (i + 1) & mask
 	}
-	m.table[i] = uint32(n + 1)
+	m.table[i] = uint32(n+1) | tag(m.entries[n].key)
 }
 
 func (m *memory) rehash(size int) {
