@@ -163,12 +163,17 @@ func (g *Gate) fetch(ctx context.Context, key events.ContactKey) {
 	g.histories.Add(key, heldHistory{moved, h})
 }
 
-// Ready returns why the gate would block everything; none when it would not.
+// Ready returns why the gate would block everything; none when it would not. A
+// gate that was current within Config.Fresh and has entries on their way is
+// ready: a question waits for them.
 func (g *Gate) Ready() []string {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
 	t := max(g.cfg.Clock(), g.floor)
-	doubts, _ := g.doubts(t)
+	doubts, needs := g.doubts(t)
+	if needs == wantApplied && t.Sub(events.Instant(g.current.Load())) <= g.cfg.Fresh {
+		doubts = nil
+	}
 	g.beatsMu.RLock()
 	defer g.beatsMu.RUnlock()
 	var out []string

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
@@ -80,7 +81,7 @@ type Gate struct {
 	beatsMu  sync.RWMutex
 	beats    map[events.Family]ledger.Beat
 	beatsErr error
-	asked    time.Time // when the beats were read last
+	current  atomic.Int64 // the gate's clock when it was without doubt last, as watchBeats saw it
 }
 
 // heldHistory is a whole history as of one change of its contact.
@@ -290,6 +291,7 @@ func (g *Gate) watchBeats(ctx context.Context) {
 	defer tick.Stop()
 	for {
 		g.readBeats(ctx)
+		g.noteCurrent()
 		select {
 		case <-ctx.Done():
 			return
@@ -298,12 +300,21 @@ func (g *Gate) watchBeats(ctx context.Context) {
 	}
 }
 
+// noteCurrent remembers that the gate is without doubt now, if it is.
+func (g *Gate) noteCurrent() {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	t := max(g.cfg.Clock(), g.floor)
+	if _, needs := g.doubts(t); needs == 0 {
+		g.current.Store(int64(t))
+	}
+}
+
 // readBeats reads the beats now.
 func (g *Gate) readBeats(ctx context.Context) {
 	beats, err := g.cfg.Ledger.Beats(ctx)
 	g.beatsMu.Lock()
 	defer g.beatsMu.Unlock()
-	g.asked = time.Now()
 	if g.beatsErr = err; err == nil {
 		g.beats = beats
 	}
