@@ -395,3 +395,33 @@ func TestAnswersBelongToTheirQuestions(t *testing.T) {
 		t.Error("states that never come are no error")
 	}
 }
+
+// The end is waited for as long as the projections come nearer.
+func TestTheWaitLastsAsLongAsThereIsProgress(t *testing.T) {
+	answers := []string{`{"lag":{"a":500,"b":2}}`, `{"lag":{"a":200,"b":2}}`, `{"lag":{"a":0,"b":0}}`, `{"status":"ok","lag":{"a":0,"b":0}}`}
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		answer := answers[min(asked, len(answers)-1)]
+		if asked++; !strings.Contains(answer, "ok") {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+		fmt.Fprint(w, answer)
+	}))
+	defer server.Close()
+	p := &program{base: server.URL, limit: time.Minute, ended: make(chan error, 1), output: &tail{}}
+	if err := p.level(t.Context()); err != nil || asked != len(answers) {
+		t.Errorf("%d questions, %v; want %d", asked, err, len(answers))
+	}
+	answers, p.limit = answers[:1], time.Millisecond
+	if err := p.level(t.Context()); err == nil || !strings.Contains(err.Error(), `"a":500`) {
+		t.Errorf("%v, want what the program said last", err)
+	}
+}
+
+func TestSendersShareTheRate(t *testing.T) {
+	for rate, want := range map[int]time.Duration{2000: 100 * time.Millisecond, 0: 0} {
+		if got := newCrew(world{}, "", plan{workers: 4, batch: 50, rate: rate}).pause; got != want {
+			t.Errorf("%d events a second: a pause of %v, want %v", rate, got, want)
+		}
+	}
+}

@@ -36,6 +36,7 @@ type crew struct {
 	base    string
 	workers int
 	batch   int
+	pause   time.Duration // between the beginnings of two batches of one sender, at least
 	book    *book
 	client  *http.Client
 	ending  atomic.Bool
@@ -43,7 +44,11 @@ type crew struct {
 }
 
 func newCrew(w world, base string, p plan) *crew {
-	return &crew{world: w, base: base, workers: p.workers, batch: p.batch, book: newBook(),
+	var pause time.Duration
+	if p.rate > 0 {
+		pause = time.Duration(p.workers) * time.Duration(p.batch) * time.Second / time.Duration(p.rate)
+	}
+	return &crew{world: w, base: base, workers: p.workers, batch: p.batch, pause: pause, book: newBook(),
 		client: &http.Client{Timeout: 30 * time.Second}, limit: p.limit}
 }
 
@@ -53,12 +58,18 @@ func (c *crew) start(ctx context.Context) *errgroup.Group {
 	for sender := range c.workers {
 		group.Go(func() error {
 			for n := 0; !c.ending.Load(); n += c.batch {
+				next := time.After(c.pause)
 				batch := make([]submission, c.batch)
 				for i := range batch {
 					batch[i] = c.world.next(sender, n+i)
 				}
 				if err := c.deliver(ctx, batch, forms[n/c.batch%len(forms)]); err != nil {
 					return fmt.Errorf("sender %d: %w", sender, err)
+				}
+				select {
+				case <-next:
+				case <-ctx.Done():
+					return ctx.Err()
 				}
 			}
 			return nil

@@ -44,6 +44,7 @@ type plan struct {
 	workers  int
 	contacts int
 	batch    int
+	rate     int           // events a second of all senders; 0 = as many as are answered
 	limit    time.Duration // for each wait on the program
 }
 
@@ -57,12 +58,13 @@ func parse(args []string) (plan, error) {
 	flags.IntVar(&p.workers, "workers", 4, "senders at once")
 	flags.IntVar(&p.contacts, "contacts", 20_000, "numbers that the events are about")
 	flags.IntVar(&p.batch, "batch", 50, "events a request")
+	flags.IntVar(&p.rate, "rate", 2000, "events a second at most, so that a fast machine has the same work as a slow one; 0 = no bound")
 	flags.DurationVar(&p.limit, "limit", time.Minute, "how long to wait for the program before giving up")
 	if err := flags.Parse(args); err != nil {
 		return p, err
 	}
-	if p.cycles < 1 || p.workers < 1 || p.contacts < 1 || p.batch < 1 || p.batch > 1000 || flags.NArg() > 0 {
-		return p, errors.New("cycles, workers and contacts must be at least 1, batch between 1 and 1000; no other arguments")
+	if p.cycles < 1 || p.workers < 1 || p.contacts < 1 || p.batch < 1 || p.batch > 1000 || p.rate < 0 || flags.NArg() > 0 {
+		return p, errors.New("cycles, workers and contacts must be at least 1, batch between 1 and 1000, rate not negative; no other arguments")
 	}
 	return p, nil
 }
@@ -161,23 +163,22 @@ func kill(ctx context.Context, server *program, book *book, p plan, out io.Write
 	return nil
 }
 
-// working waits until the program is ready and acknowledges events.
+// working waits until the program acknowledges events again.
 func working(ctx context.Context, server *program, book *book) error {
 	before := book.acknowledged()
-	if err := server.ready(ctx); err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(ctx, server.limit)
 	defer cancel()
-	for tick := time.NewTicker(5 * time.Millisecond); ; {
-		if book.acknowledged() > before {
-			tick.Stop()
-			return nil
-		}
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for book.acknowledged() == before {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("the program is ready and acknowledged nothing for %s: %w:\n%s", server.limit, ctx.Err(), server.said())
+			return fmt.Errorf("the program acknowledged nothing for %s: %w:\n%s", server.limit, ctx.Err(), server.said())
+		case err := <-server.ended:
+			server.ended <- err
+			return fmt.Errorf("the program ended by itself: %w:\n%s", err, server.said())
 		case <-tick.C:
 		}
 	}
+	return nil
 }

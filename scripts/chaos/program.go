@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -83,6 +85,55 @@ func (p *program) ready(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// level waits until the program is ready and its projections have applied all
+// that is recorded; nothing may be sent meanwhile. It waits as long as they
+// come nearer.
+func (p *program) level(ctx context.Context) error {
+	nearest, since := math.Inf(1), time.Now()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for last := "no answer"; ; {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case err := <-p.ended:
+			p.ended <- err
+			return fmt.Errorf("the program ended by itself: %w:\n%s", err, p.said())
+		case <-tick.C:
+		}
+		if status, answer, err := get(ctx, p.base+"/readyz"); err == nil {
+			last = answer
+			behind, err := lag(answer)
+			switch {
+			case err != nil:
+				return err
+			case status == http.StatusOK && behind == 0:
+				return nil
+			case behind < nearest:
+				nearest, since = behind, time.Now()
+			}
+		}
+		if time.Since(since) > p.limit {
+			return fmt.Errorf("the program came no nearer for %s: it said last: %s\n%s", p.limit, last, p.said())
+		}
+	}
+}
+
+// lag adds up how many events each projection is behind.
+func lag(readiness string) (float64, error) {
+	var answer struct {
+		Lag map[string]float64 `json:"lag"`
+	}
+	if err := json.Unmarshal([]byte(readiness), &answer); err != nil {
+		return 0, fmt.Errorf("read readiness: %w", err)
+	}
+	sum := 0.0
+	for _, n := range answer.Lag {
+		sum += n
+	}
+	return sum, nil
 }
 
 func get(ctx context.Context, url string) (status int, answer string, err error) {

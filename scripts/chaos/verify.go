@@ -17,6 +17,9 @@ import (
 // verify holds the ledger against the book, and the live answers against the
 // ledger and against a house that has nothing but the ledger and the vault.
 func verify(ctx context.Context, server *program, crew *crew, p plan, until events.Instant, out io.Writer) error {
+	if err := server.level(ctx); err != nil {
+		return fmt.Errorf("wait for the survivor: %w", err)
+	}
 	live, err := survey(ctx, newAsker(server.base, p.limit), crew.book.touched(), until)
 	if err != nil {
 		return fmt.Errorf("ask the survivor: %w", err)
@@ -87,7 +90,7 @@ func rebuild(ctx context.Context, server *program, keys []string, p plan, until 
 	if err := second.start(ctx); err != nil {
 		return got, err
 	}
-	if err := second.ready(ctx); err != nil {
+	if err := second.level(ctx); err != nil {
 		return got, err
 	}
 	ask := newAsker(second.base, p.limit)
