@@ -198,7 +198,7 @@ func (f *encoded) nextIn(b []byte, texts *texts) (rest []byte, err error) {
 	if flags&flagProof != 0 {
 		f.confirmed, f.notified = r.after(f.time), r.after(f.time)
 	}
-	if r.failed || flags >= flagProof<<1 {
+	if r.failed || flags >= flagProof<<1 || f.received < f.time {
 		return nil, errRecord
 	}
 	return r.b, nil

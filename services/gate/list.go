@@ -19,14 +19,16 @@ import (
 
 // List is one question that is put to many contacts. It is judged at one
 // instant, that of its beginning or a later one that is planned for, and
-// answered from what is applied when each chunk is asked: what is recorded
-// meanwhile makes later answers newer, never older (schemas/decisions/0025).
+// answered from what is applied when each chunk is asked. What happens after the
+// instant, to a contact or to the campaign, can only make an answer stricter
+// (schemas/decisions/0025).
 // It is a listcheck.List, safe for concurrent use.
 type List struct {
 	gate     *Gate
 	attempt  rules.Attempt
 	head     listcheck.Head
 	prepared atomic.Pointer[prepared]
+	referred uint64 // of the gate when the list began
 	// patience is what is left of listPatience, in nanoseconds.
 	patience atomic.Int64
 }
@@ -80,7 +82,7 @@ func (g *Gate) tryList(a rules.Attempt, at events.Instant) (*List, want, error) 
 	if needs, err := g.inDoubt(now); err != nil {
 		return nil, needs, err
 	}
-	l := &List{gate: g, attempt: a, head: listcheck.Head{Asked: listcheck.Asked(&a), Begun: now, Instant: now, Positions: clonePositions(g.vector())}}
+	l := &List{gate: g, attempt: a, head: listcheck.Head{Asked: listcheck.Asked(&a), Begun: now, Instant: now, Positions: clonePositions(g.vector())}, referred: g.referred}
 	if !at.IsZero() {
 		l.head.Instant, l.head.Plan = at, at > now
 	}
@@ -179,7 +181,7 @@ func (l *List) hold(sc *listScratch, keys []events.ContactKey, out []listcheck.A
 	g := l.gate
 	g.mu.RLock()
 	defer g.mu.RUnlock()
-	q := l.question()
+	q, now := l.question(), max(g.cfg.Clock(), g.floor)
 	sc.find(g.state, keys[from:to])
 	for i := from; i < to; i++ {
 		if len(g.full) > 0 {
@@ -193,10 +195,42 @@ func (l *List) hold(sc *listScratch, keys []events.ContactKey, out []listcheck.A
 		if err != nil {
 			continue // the memory is broken
 		}
-		if r, ok := q.Verdict(facts); ok {
-			out[i] = listcheck.Answer{Ruling: r}
+		r, ok := q.Verdict(facts)
+		if !ok {
+			continue
+		}
+		if l.newer(facts, now) {
+			if d, ok := g.cfg.Engine.GateFacts(facts, g.reference, l.attempt, now); ok {
+				r = stricter(r, &d)
+			}
+		}
+		out[i] = listcheck.Answer{Ruling: r}
+	}
+}
+
+// newer reports whether something of the contact or the campaign happened after
+// the instant of a list that is checked now; mu is held.
+func (l *List) newer(facts []*contact.Fact, now events.Instant) bool {
+	if l.head.Plan || now == l.head.Instant {
+		return false
+	}
+	for _, f := range facts {
+		if f.Time > l.head.Instant {
+			return true
 		}
 	}
+	return l.gate.referred != l.referred
+}
+
+// stricter is what a contact gets of two answers. The register's answer expires
+// when it did.
+func stricter(r rules.Ruling, later *rules.Decision) rules.Ruling {
+	if r.Verdict == events.VerdictBlock || later.Verdict == events.VerdictAllow || later.Verdict == r.Verdict {
+		return r
+	}
+	s := rules.Ruled(later)
+	s.RegisterUntil = r.RegisterUntil
+	return s
 }
 
 // settle answers the contacts of sc.full from their whole histories, and blocks
@@ -267,6 +301,10 @@ func (l *List) whole(h *contact.History, key events.ContactKey) rules.Ruling {
 	})
 	if without, ok := l.question().Verdict(settled); ok {
 		r.RegisterUntil = without.RegisterUntil
+	}
+	if now := max(g.cfg.Clock(), g.floor); !l.head.Plan && now != l.head.Instant {
+		later := g.cfg.Engine.Gate(h, g.reference, a, now)
+		r = stricter(r, &later)
 	}
 	return r
 }

@@ -192,3 +192,54 @@ func TestListSeesAnOrderIssuedMeanwhile(t *testing.T) {
 		t.Errorf("error %v, %+v: want block by the order", err, out)
 	}
 }
+
+// What happens to a contact after the list began can only make its answer
+// stricter: a revocation counts, a consent does not.
+func TestListSeesARevocationMeanwhile(t *testing.T) {
+	b := permitted()
+	later := noon().Add(time.Minute)
+	at := noon().Add(-time.Hour)
+	put := func(id, typ string, i int, when events.Instant, data map[string]any) {
+		b.At(when).Put(id, "crm", typ, "A", "", when, projectiontest.Contact(i), data)
+	}
+	put("row-2", "list.contact_added", 2, at, map[string]any{"list": "L-A", "source": "web", "collector": "C", "acquired_on": "2026-01-15"})
+	put("rpo-2", "register.screened", 2, at, map[string]any{"batch": "B-A", "answer": "clear", "snapshot_at": at.Add(-48 * 3600e9).String()})
+	put("late-grant", "consent.granted", 2, later, map[string]any{"purposes": []string{"marketing"}, "channels": []string{"operator_call"}, "source_ref": "https://a.example/2",
+		"notice": map[string]any{"id": "N", "version": "1", "sha256": sha}, "proof": map[string]any{"kind": "signed_form", "sha256": sha, "immutable": true}})
+	for i := range 2 {
+		put(id("late", i), "consent.revoked", i, later, map[string]any{})
+	}
+	log := b.Log()
+	plain := readPlainly(t, log)
+	var now atomic.Int64
+	now.Store(int64(noon()))
+	clock := func() events.Instant { return events.Instant(now.Load()) }
+	g, stop := started(t, Config{Ledger: &logLedger{Log: log, clock: clock}, Index: plain, Engine: law(t), Clock: clock})
+	defer stop()
+	g.mu.Lock()
+	g.floor = noon() // as if nothing later had been applied yet
+	g.mu.Unlock()
+	list, err := g.OpenList(t.Context(), ask(0), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, out := []events.ContactKey{projectiontest.Contact(0), projectiontest.Contact(1), projectiontest.Contact(2)}, make([]listcheck.Answer, 3)
+	for _, want := range [][]events.Verdict{
+		{events.VerdictAllow, events.VerdictAllow, events.VerdictBlock}, // before they happen
+		{events.VerdictBlock, events.VerdictBlock, events.VerdictBlock}, // after
+	} {
+		if err := list.Answer(t.Context(), keys, out); err != nil {
+			t.Fatal(err)
+		}
+		for i := range keys {
+			if out[i].Verdict != want[i] {
+				t.Errorf("at %s contact %d is answered with %s %v, want %s", clock(), i, out[i].Verdict, out[i].Rules(), want[i])
+			}
+		}
+		now.Store(int64(later.Add(time.Second)))
+		g.readBeats(t.Context())
+	}
+	if got := out[0].Blocks.Append(nil); !slices.Contains(got, "IT-CON-05") {
+		t.Errorf("the revoked contact is blocked by %v", got)
+	}
+}
