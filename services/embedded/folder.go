@@ -116,6 +116,6 @@ func (s *Server) Free() (uint64, error) { return freeBytes(s.opts.Data) }
 func FreeBytes(dir string) (uint64, error) { return freeBytes(dir) }
 
 func diskFull(dir string, free, need uint64) error {
-	return fmt.Errorf("store in %s: %w: %d MiB free on its disk, %d MiB needed: free space or move the folder, then start again; what was acknowledged is safe",
+	return fmt.Errorf("store in %s: %w: %d MiB free on its disk, %d MiB needed: free space or move the folder, then start again",
 		dir, ErrFailed, free>>20, need>>20)
 }

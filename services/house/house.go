@@ -307,7 +307,7 @@ func (h *House) watch(ctx context.Context) error {
 	case err := <-h.failed:
 		return err
 	case err := <-broker:
-		return fatal(err, "mend the cause and start again; what was acknowledged is on disk")
+		return fatal(err, "what was acknowledged is on disk")
 	}
 }
 
