@@ -96,8 +96,9 @@ func consumerName(controller, dialer string) string {
 
 // makeConsumer makes an ordered consumer: in memory, without acknowledgements,
 // so that a message is delivered once and a gap shows in the numbering. The
-// stream is looked at after that: what it has lost before could be missing, and
-// what it loses later the consumer has seen.
+// stream is looked at after that: what it has lost before could be missing. What
+// it loses later the consumer has seen: FEED loses what is 90 days old, and an
+// erasure waits for its dialers.
 func (f *follower) makeConsumer(ctx context.Context, name, filter string, from uint64) error {
 	within, cancel := context.WithTimeout(ctx, apiWait)
 	defer cancel()

@@ -519,6 +519,7 @@ func TestWhateverHappensTheSetIsTheFeeds(t *testing.T) {
 				down = true
 			case 2:
 				wire.Up()
+				down = false
 			case 3:
 				for _, name := range consumerNames(t, f) {
 					if err := f.js.DeleteConsumer(soon(t), events.FeedStream, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
@@ -526,6 +527,9 @@ func TestWhateverHappensTheSetIsTheFeeds(t *testing.T) {
 					}
 				}
 			case 4:
+				if !down { // FEED loses what is old; what is on its way to a dialer is young
+					d.caughtUp(t, f)
+				}
 				s, err := f.js.Stream(soon(t), events.FeedStream)
 				if err == nil {
 					err = s.Purge(soon(t), jetstream.WithPurgeKeep(uint64(1+rnd.IntN(5))))
