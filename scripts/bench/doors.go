@@ -225,7 +225,7 @@ func (h *house) overHTTP(ctx context.Context, d time.Duration) (float64, error) 
 		Version: "bench", Access: access.Local{}, Intake: h.queue, Rejects: struct{ gateway.Rejects }{}, Normalise: numbers.Normalise,
 		Key: func(p events.Phone) events.ContactKey { return h.safe.Key(vault.NewNumber(p.E164())) },
 		// Submissions do not touch these ports.
-		Desk: struct{ gateway.Desk }{}, Reports: struct{ gateway.Reports }{}, Objects: struct{ gateway.Objects }{}, Enquiries: struct{ gateway.Enquiries }{}, Numbers: func(context.Context, events.ContactKey) (string, error) { return "", vault.ErrUnknown },
+		Desk: struct{ gateway.Desk }{}, Gate: struct{ gateway.Gate }{}, Lists: struct{ gateway.Lists }{}, Reports: struct{ gateway.Reports }{}, Objects: struct{ gateway.Objects }{}, Enquiries: struct{ gateway.Enquiries }{}, Numbers: func(context.Context, events.ContactKey) (string, error) { return "", vault.ErrUnknown },
 		RejectLog: struct{ gateway.RejectLog }{}, ParkedLog: struct{ gateway.ParkedLog }{}, Readiness: struct{ gateway.Readiness }{},
 		Clock: h.cfg.Clock, Log: zap.NewNop(), ReceiptWait: time.Minute,
 	})
