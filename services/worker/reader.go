@@ -39,6 +39,7 @@ type reader struct {
 	arrived  chan jetstream.Msg
 	failed   chan error // buffered; why the pump stopped
 	expected uint64     // next stream sequence
+	missed   uint64     // sequence that was delivered and had not come at the last look
 	held     *Message   // arrived, did not fit the last batch
 	heldMsg  jetstream.Msg
 
@@ -197,7 +198,8 @@ func (r *reader) deleted(ctx context.Context, sequence uint64) bool {
 }
 
 // lookForLost finds messages that the broker counts as delivered and that
-// never came, for instance because the connection broke in between.
+// never came, for instance because the connection broke in between. What may
+// still be on its way gets until the next look.
 func (r *reader) lookForLost(ctx context.Context) error {
 	info, err := r.consumer.Info(ctx)
 	if err != nil {
@@ -206,9 +208,14 @@ func (r *reader) lookForLost(ctx context.Context) error {
 		}
 		return nil // the pull itself will notice
 	}
-	if len(r.arrived) == 0 && info.Delivered.Stream >= r.expected {
+	if len(r.arrived) > 0 || info.Delivered.Stream < r.expected {
+		r.missed = 0
+		return nil
+	}
+	if r.missed == r.expected {
 		return fmt.Errorf("%w: %s delivered %d, %d never came", errGap, r.src.stream, info.Delivered.Stream, r.expected)
 	}
+	r.missed = r.expected
 	return nil
 }
 
