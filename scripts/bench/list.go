@@ -194,12 +194,15 @@ func loadedHouse(ctx context.Context, s settings, contacts int) (_ *whole.House,
 	running, cancel := context.WithCancel(ctx)
 	ended := make(chan error, 1)
 	begin := time.Now()
-	go func() { ended <- h.Run(running) }()
+	go func() {
+		defer cancel() // nobody waits for a house that has ended
+		ended <- h.Run(running)
+	}()
 	stop = func() error {
 		cancel()
 		return <-ended
 	}
-	if err := caughtUp(ctx, h.Gate()); err != nil {
+	if err := caughtUp(running, h.Gate()); err != nil {
 		return nil, nil, errors.Join(err, stop())
 	}
 	s.figure("events read from the log", float64(contacts*eventsPerContact)/time.Since(begin).Seconds(), "events/s")
