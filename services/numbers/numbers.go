@@ -59,6 +59,9 @@ func parse(phone, country string) (events.Phone, string) {
 		return events.Phone{}, CodeInvalid
 	}
 	e164 := phonenumbers.Format(n, phonenumbers.E164)
+	if !stable(e164) {
+		return events.Phone{}, CodeInvalid
+	}
 	digits := len(e164) - 1
 	if digits < minDigits || digits > maxDigits {
 		return events.Phone{}, CodeInvalid
@@ -67,6 +70,14 @@ func parse(phone, country string) (events.Phone, string) {
 		return events.Phone{}, CodeInvalid
 	}
 	return events.NewPhone(e164, lineOf(e164)), ""
+}
+
+// stable reports whether a number in E.164 is read as itself. One whose digits
+// begin with a trunk prefix again (+1110…) is not: two readings would be two
+// contacts.
+func stable(e164 string) bool {
+	n, err := phonenumbers.Parse(e164, "")
+	return err == nil && phonenumbers.Format(n, phonenumbers.E164) == e164
 }
 
 // italianE164 reports whether s is an Italian number in E.164 already. The

@@ -128,3 +128,12 @@ func BenchmarkNormalise(b *testing.B) {
 		})
 	}
 }
+
+// A number whose E.164 form would be read as another number is none.
+func TestANumberIsReadAsItself(t *testing.T) {
+	for _, phone := range []string{"+1110000000000", "+11110000000000"} {
+		if p, code := Normalise(phone, ""); code != CodeInvalid {
+			t.Errorf("%q gives %q, code %q; want %s", phone, p.E164(), code, CodeInvalid)
+		}
+	}
+}
