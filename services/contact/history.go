@@ -254,13 +254,13 @@ func (h *History) Forms(yield func(*Fact)) {
 	}
 }
 
-// Pending calls yield with every later instant at which a fact that is
-// recorded by t comes into the view of t: its time or its received time.
-func (h *History) Pending(t events.Instant, yield func(events.Instant)) {
+// Pending calls yield with every fact that is recorded by t and comes into the
+// view of t later, and with that instant: its time or its received time.
+func (h *History) Pending(t events.Instant, yield func(*Fact, events.Instant)) {
 	for i := range h.slots {
 		for _, f := range h.slots[i].Forms() {
 			if at := max(f.Time, f.Received); f.Recorded <= t && at > t {
-				yield(at)
+				yield(f, at)
 			}
 		}
 	}

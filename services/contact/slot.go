@@ -30,6 +30,10 @@ func (s *Slot) Correct(c *Slot) {
 // Facts returns the copies as added; the caller must not change the slice.
 func (s *Slot) Facts() []*Fact { return s.copies }
 
+// identity of the facts in the slot, which holds at least one. Variants of a
+// correction may name different targets: each applies to its own only.
+func (s *Slot) identity() events.Identity { return s.copies[0].Identity() }
+
 // Contested reports whether the slot holds several variants of its identity
 // or a correction, at any cut.
 func (s *Slot) Contested() bool { return len(s.corrections) > 0 || s.Conflicting(events.MaxInstant) }
@@ -159,7 +163,7 @@ func (s *Slot) deciding(cut Cut, sense *Sensitivity, stack []*Slot) *Fact {
 			continue
 		}
 		for _, f := range c.settle(cut, sense, append(stack, s, c)) {
-			if f.Type != events.TypeEventCorrected {
+			if d, ok := f.Data.(*events.EventCorrected); !ok || d.Target != s.identity() {
 				continue
 			}
 			noteDispute(sense, f, cut)
@@ -233,7 +237,7 @@ func settled(variants []*Fact) []*Fact {
 func (s *Slot) Forms() []*Fact { return s.forms(nil) }
 
 func (s *Slot) forms(stack []*Slot) []*Fact {
-	if len(s.corrections) == 0 {
+	if len(s.corrections) == 0 || len(s.copies) == 0 {
 		return s.copies
 	}
 	out := slices.Clone(s.copies)
@@ -243,7 +247,7 @@ func (s *Slot) forms(stack []*Slot) []*Fact {
 		}
 		for _, f := range c.forms(append(stack, s, c)) {
 			d, ok := f.Data.(*events.EventCorrected)
-			if !ok || d.Action != events.CorrectionAmend {
+			if !ok || d.Action != events.CorrectionAmend || d.Target != s.identity() {
 				continue
 			}
 			for _, v := range s.copies {

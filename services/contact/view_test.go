@@ -119,6 +119,7 @@ func TestConflictsAndCorrections(t *testing.T) {
 		"a voided correction corrects nothing":    {[]*contact.Fact{at("g", grant(), 1, 1, 1), at("x", void("g"), 5, 5, 5), at("y", void("x"), 6, 6, 6)}, all, []string{"g"}},
 		"and counts again when that is voided":    {[]*contact.Fact{at("g", grant(), 1, 1, 1), at("x", void("g"), 5, 5, 5), at("y", void("x"), 6, 6, 6), at("z", void("y"), 7, 7, 7)}, all, []string{}},
 		"corrections that void each other settle": {[]*contact.Fact{at("g", grant(), 1, 1, 1), at("x", void("y"), 5, 5, 5), at("y", void("x"), 6, 6, 6)}, all, []string{"g"}},
+		"a variant voids its own target only":     {[]*contact.Fact{at("g", grant(), 1, 1, 1), at("o", opposition(), 2, 2, 2), at("x", void("g"), 5, 5, 5), at("x", void("o"), 6, 6, 6)}, all, []string{"o"}},
 		"a void ends a conflict of restrictions":  {[]*contact.Fact{at("o", opposition(), 1, 1, 1), at("o", opposition(), 2, 2, 2), at("x", void("o"), 3, 3, 3)}, all, []string{}},
 	} {
 		t.Run(name, func(t *testing.T) {

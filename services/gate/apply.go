@@ -14,6 +14,7 @@ import (
 	"github.com/assenso/assenso/services/codec"
 	"github.com/assenso/assenso/services/contact"
 	"github.com/assenso/assenso/services/ledger"
+	"github.com/assenso/assenso/services/rules"
 )
 
 // Variant is one payload under which an identity is recorded, and where.
@@ -321,7 +322,7 @@ func (w *writer) judge(lane int, batch []record, found map[events.IdentityHash][
 // encode makes the stored form of a fact with a contact.
 func (w *writer) encode(r *record, now events.Instant) error {
 	f := r.fact
-	if f.Subject.IsZero() || r.skip || ignored(f.Type) {
+	if f.Subject.IsZero() || r.skip || !rules.BearsOnDecisions(f.Type) {
 		return nil
 	}
 	t, o := reduce(f, now)

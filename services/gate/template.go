@@ -39,19 +39,6 @@ const (
 	onDay = events.Date(1)
 )
 
-// ignored are the types with a contact that no rule of section 4 reads at the
-// gate. Their identities are remembered all the same: a conflict may join them
-// to a fact that counts.
-func ignored(t events.Type) bool {
-	switch t {
-	case events.TypeDecisionIssued, events.TypeSuppressionAcknowledged, events.TypeRightsRequested, events.TypeRightsExtended,
-		events.TypeRightsClosed, events.TypeComplaintReceived, events.TypeComplaintVerified, events.TypeAccessExercised,
-		events.TypeEventCorrected:
-		return true
-	}
-	return false
-}
-
 // reduce returns what the gate keeps of a fact with a contact. Fields that no
 // rule reads before a call are left out; fields of which only the presence is
 // read are replaced by a constant; whatever is not named here stays, so that a

@@ -318,7 +318,7 @@ func (e *evaluation) nextChange() events.Instant {
 	for i := range e.state.Calls { // a consent counts as given in it from then on
 		sooner(e.state.Calls[i].Data.DialledAt + 1)
 	}
-	e.history.Pending(e.t, sooner)
+	e.history.Pending(e.t, func(_ *contact.Fact, at events.Instant) { sooner(at) })
 	if next == events.MaxInstant {
 		return 0
 	}

@@ -23,6 +23,12 @@ func likelyFacts(t *rapid.T, base []*contact.Fact) []*contact.Fact {
 		i := rapid.IntRange(0, len(out)-1).Draw(t, "missing")
 		out = slices.Delete(out, i, i+1)
 	}
+	switch rapid.IntRange(0, 9).Draw(t, "basis of the world") {
+	case 0, 1:
+		out = m.bought(t, out)
+	case 2:
+		out = m.contractual(t, out)
+	}
 	for range rapid.IntRange(0, 3).Draw(t, "more reference facts") {
 		draw := oneOf(t, "kind of reference", m.reference, m.rarerReference, m.rarerReference)
 		out = append(out, draw(t))
@@ -47,6 +53,34 @@ func stageFacts(t testing.TB) []*contact.Fact {
 	s := newStage(t)
 	s.consent("2026-01-10")
 	return s.facts
+}
+
+// bought replaces the person's own consent by a bought row: a vendor's grant
+// that discloses to A, mostly with a script that says so.
+func (m *factory) bought(t *rapid.T, facts []*contact.Fact) []*contact.Fact {
+	facts = slices.DeleteFunc(facts, func(f *contact.Fact) bool { return f.Type == events.TypeConsentGranted })
+	at := noon - 60*day
+	disclosed := grant(func(g *events.ConsentGranted) {
+		g.Purposes = events.PurposeThirdPartyDisclosure.Bit()
+		g.Recipients = oneOf(t, "recipients", &events.Recipients{Controllers: []string{"A"}}, &events.Recipients{Sectors: []events.Sector{events.SectorTelecom}}, nil)
+	})
+	return append(facts,
+		m.fact(t, "vg", "V", "", person, disclosed, at, at, at),
+		m.fact(t, "vr", "A", "", person, &events.ListContactAdded{List: "L", Vendor: "V", Source: "s", Collector: "V", AcquiredOn: 1}, at, at, at),
+		m.fact(t, "vs", "A", "K", events.ContactKey{}, &events.ScriptPublished{Script: "S", ThirdPartyIntro: rapid.IntRange(0, 4).Draw(t, "intro") > 0}, at, at, at))
+}
+
+// contractual replaces the person's consent by one that only a contract, ended
+// about thirty days ago, keeps above a later listing in the register.
+func (m *factory) contractual(t *rapid.T, facts []*contact.Fact) []*contact.Fact {
+	facts = slices.DeleteFunc(facts, func(f *contact.Fact) bool { return f.Type == events.TypeConsentGranted })
+	at := noon - 60*day
+	ended := dateOf(noon) - oneOf(t, "days since the end", events.Date(29), 30, 31)
+	return append(facts,
+		m.fact(t, "kg", "A", "", person, grant(func(g *events.ConsentGranted) { g.Contract = "k" }), at, at, at),
+		m.fact(t, "kc", "A", "", person, &events.ContractConcluded{Contract: "k", Continuous: true, StartedOn: dateOf(at)}, at, at, at),
+		m.fact(t, "ke", "A", "", person, &events.ContractEnded{Contract: "k", EndedOn: ended}, noon-20*day, noon-20*day, noon-20*day),
+		m.fact(t, "kl", "A", "", person, &events.RegisterListed{ListedOn: dateOf(noon) - 15}, noon-15*day, noon-15*day, noon-15*day))
 }
 
 func (m *factory) call(t *rapid.T, id string, at events.Instant) *contact.Fact {

@@ -6,7 +6,7 @@ import "github.com/assenso/assenso/events"
 // can speak: a prepared question tests a rule only where it has one. They spare
 // the call of a rule that would say nothing, and decide nothing: the properties
 // of the tests put every answer beside that of Gate, which tests every rule.
-type occasions uint8
+type occasions uint16
 
 const (
 	unbased     occasions = 1 << iota // there is no basis
@@ -16,14 +16,16 @@ const (
 	withdrawn                         // W[C, pu, ch] exists
 	suppressed                        // O[C, pu, ch] or E[C] exists
 	attempted                         // an attempt to the contact is known
+	bought                            // a third-party row is current (IT-CON-07)
+	anything                          // is so of every contact
 
-	always occasions = 1<<8 - 1 // whatever is so: its top bit always is
+	always           = 2*anything - 1 // whatever is so
 	never  occasions = 0
 )
 
 // occasions returns what is so of the contact.
 func (e *evaluation) occasions() occasions {
-	have := always &^ (1<<7 - 1)
+	have := anything
 	set := func(o occasions, iff bool) {
 		if iff {
 			have |= o
@@ -36,6 +38,7 @@ func (e *evaluation) occasions() occasions {
 	set(withdrawn, e.withdrawal != nil)
 	set(suppressed, e.opposition != nil || e.erasure != nil)
 	set(attempted, len(e.state.Calls) > 0)
+	set(bought, e.chain.row != nil)
 	return have
 }
 
@@ -78,8 +81,10 @@ func (s *setting) occasion(rule string) occasions {
 		return iff(!consentOnly(s.channel) && s.a.Basis != events.BasisDirectory, unbased)
 	case "IT-CON-02":
 		return iff(consentOnly(s.channel), unbased)
-	case "IT-RPO-05", "IT-RPO-14", "IT-CON-03", "IT-CON-04", "IT-CON-06", "IT-CON-07", "IT-CON-09", "IT-CON-11", "IT-CON-13":
+	case "IT-RPO-05", "IT-RPO-14", "IT-CON-03", "IT-CON-04", "IT-CON-06", "IT-CON-09", "IT-CON-11", "IT-CON-13":
 		return unbased
+	case "IT-CON-07":
+		return bought
 	case "IT-CON-05":
 		return withdrawn
 	case "IT-OPP-01", "IT-OPP-07":

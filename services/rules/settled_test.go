@@ -236,6 +236,50 @@ func TestAFactAheadEndsTheAnswer(t *testing.T) {
 	}
 }
 
+// What no rule reads before a call does not end the answer.
+func TestAComplaintAheadDoesNotEndTheAnswer(t *testing.T) {
+	s := newStage(t)
+	s.consent("2026-01-10")
+	h, ref := build(s.facts)
+	before := testEngine(t).Gate(h, ref, s.attempt, s.attempt.DialledAt)
+	s.add("c", "A", "2026-03-10 11:30", &events.ComplaintReceived{}).Recorded = s.attempt.DialledAt
+	h, ref = build(s.facts)
+	if got := testEngine(t).Gate(h, ref, s.attempt, s.attempt.DialledAt); got.ValidUntil != before.ValidUntil {
+		t.Errorf("valid until %v with a complaint ahead, %v without", got.ValidUntil, before.ValidUntil)
+	}
+}
+
+// A campaign is open still at the instant of its closing, and not after.
+func TestTheClosingEndsTheAnswer(t *testing.T) {
+	s := newStage(t)
+	s.consent("2026-01-10")
+	s.ref("closed", "A", "K", "2026-03-10 11:00", &events.CampaignClosed{})
+	h, ref := build(s.facts)
+	d := testEngine(t).Gate(h, ref, s.attempt, s.attempt.DialledAt)
+	if d.Verdict != events.VerdictAllow || d.ValidUntil != s.attempt.DialledAt+1 {
+		t.Errorf("at its closing: %s until %v", d.Verdict, d.ValidUntil)
+	}
+	if d := testEngine(t).Gate(h, ref, s.attempt, d.ValidUntil); d.Verdict != events.VerdictBlock {
+		t.Errorf("after its closing: %s", d.Verdict)
+	}
+}
+
+// A bought row under which the call may be made warns in a prepared question.
+func TestAPreparedQuestionWarnsOfABoughtRow(t *testing.T) {
+	s := newStage(t)
+	s.drop("script")
+	s.ref("intro", "A", "K", "2026-02-01 09:00", &events.ScriptPublished{Script: "S", ThirdPartyIntro: true})
+	s.add("row2", "A", "2026-02-01 09:05", &events.ListContactAdded{List: "L", Vendor: "V", Source: "s", Collector: "V", AcquiredOn: date(t, "2025-12-01")})
+	s.add("vg", "V", "2026-01-10", grant(func(g *events.ConsentGranted) {
+		g.Purposes, g.Recipients = events.PurposeThirdPartyDisclosure.Bit(), &events.Recipients{Controllers: []string{"A"}}
+	}))
+	_, ref := build(s.facts)
+	r, ok := testEngine(t).Prepare(ref, s.attempt, s.attempt.DialledAt).Verdict(ownFacts(s))
+	if got := s.gate(); got != "warn IT-CON-07" || !ok || r.Verdict != events.VerdictWarn || !slices.Equal(r.Warns.Append(nil), []string{"IT-CON-07"}) {
+		t.Errorf("prepared: %v %v %v; the gate: %s", ok, r.Verdict, r.Warns.Append(nil), got)
+	}
+}
+
 // RegisterUntil is the end of the last day of the answer that is relied on.
 func TestRegisterUntil(t *testing.T) {
 	for name, c := range map[string]struct {

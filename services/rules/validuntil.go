@@ -2,7 +2,22 @@ package rules
 
 import (
 	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/contact"
 )
+
+// BearsOnDecisions reports whether a rule of section 4 reads facts of a type
+// with a contact before the call is made. The others may be left out of what
+// decisions are taken from, but their identities may not: a conflict may join
+// them to a fact that counts.
+func BearsOnDecisions(t events.Type) bool {
+	switch t {
+	case events.TypeDecisionIssued, events.TypeSuppressionAcknowledged, events.TypeRightsRequested, events.TypeRightsExtended,
+		events.TypeRightsClosed, events.TypeComplaintReceived, events.TypeComplaintVerified, events.TypeAccessExercised,
+		events.TypeEventCorrected:
+		return false
+	}
+	return true
+}
 
 // validUntil is the first instant after t at which the answer may change by
 // time alone. Everything that counts civil days changes at a Rome midnight;
@@ -13,6 +28,9 @@ import (
 func (e *evaluation) validUntil() events.Instant {
 	until := e.until
 	soon := func(at events.Instant) { until = sooner(until, e.t, at) }
+	if e.campaign.closedAt > 0 {
+		soon(e.campaign.closedAt + 1) // it is open still at the instant of its closing
+	}
 	for i := range e.state.Calls {
 		c := &e.state.Calls[i]
 		soon(c.Data.DialledAt + 1) // then it is an earlier attempt
@@ -30,7 +48,11 @@ func (e *evaluation) validUntil() events.Instant {
 		soon(e.state.Answers[i].Snapshot)
 	}
 	if e.history != nil {
-		e.history.Pending(e.t, soon)
+		e.history.Pending(e.t, func(f *contact.Fact, at events.Instant) {
+			if BearsOnDecisions(f.Type) {
+				soon(at)
+			}
+		})
 		return until
 	}
 	for _, f := range e.settled {
