@@ -22,7 +22,7 @@ const (
 func (w *work) write() error {
 	var put []view.AttemptFindings
 	var gone []view.Attempt
-	due := map[events.Instant][]events.ContactKey{}
+	due := map[events.Instant][]events.ContactKey{} // an instant of an attempt that is corrected later stays noted: one look for nothing
 	for key, t := range w.touched {
 		for i := range t.results {
 			if at := t.results[i].due; at != 0 && !t.results[i].kept {
