@@ -104,14 +104,17 @@ func covers(g, f *Fact) bool {
 }
 
 // Without returns the history that lacks the identities of which drop holds
-// for every copy. What is contested stays, because it bears on others.
+// for every copy. Corrections and what is contested stay: they bear on others.
 func (h *History) Without(drop func(*Fact) bool) *History {
 	out := &History{Key: h.Key, slots: make([]Slot, 0, len(h.slots)), bound: h.bound}
 	for i := range h.slots {
 		s := &h.slots[i]
-		if s.Contested() || slices.ContainsFunc(s.copies, func(f *Fact) bool { return !drop(f) }) {
-			out.slots = append(out.slots, *s)
+		if s.Contested() || slices.ContainsFunc(s.copies, func(f *Fact) bool { return corrects(f) || !drop(f) }) {
+			out.slots = append(out.slots, Slot{copies: s.copies})
 		}
+	}
+	if out.bound {
+		out.linkCorrections() // among the new slots: a cycle is known by its slots
 	}
 	return out
 }
