@@ -133,6 +133,9 @@ var Table = []Rule{
 	{Package: "services/worker", Says: "hosts handlers on the Watermill router", Not: []Ban{
 		{Packages: []string{"services/rules", "services/view"}, Why: leaf},
 	}},
+	{Package: "services/sqlitefile", Says: "opens a SQLite file of the data folder", Not: []Ban{
+		{Packages: []string{"services", "events", "schemas"}, Except: []string{"services/sqlitefile"}, Why: "it knows files and no tables"}, {Module: natsClient, Why: leaf},
+	}},
 	{Package: "services/access", Says: "says who may do what", Not: []Ban{{Packages: stages, Why: leaf}}},
 	{Package: "services/telemetry", Not: []Ban{{Packages: stages, Why: leaf}}},
 	{Package: "services/embedded", Not: []Ban{
@@ -146,6 +149,7 @@ var Table = []Rule{
 // Everywhere holds for each package of services besides its row.
 var Everywhere = []Ban{
 	{Module: watermill, Direct: true, Except: []string{"services/worker"}, Why: onlyMover},
+	{Module: sqlite, Direct: true, Except: []string{"services/sqlitefile"}, Why: "one way to open a SQLite file"},
 	{Packages: []string{"scripts"}, Why: "tools never enter a service"},
 }
 

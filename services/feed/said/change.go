@@ -112,7 +112,7 @@ func (s *Store) Commit(ctx context.Context, c *Change) error {
 }
 
 func (s *Store) update(ctx context.Context, op string, change func(tx *sql.Tx) error) error {
-	tx, err := s.write.BeginTx(ctx, nil)
+	tx, err := s.db.Write.BeginTx(ctx, nil)
 	if err != nil {
 		return failed(op, err)
 	}

@@ -52,7 +52,7 @@ func (s *Store) Mark(ctx context.Context) (Mark, error) {
 
 // within runs read in a transaction that writes nothing.
 func (s *Store) within(ctx context.Context, op string, read func(tx *sql.Tx) error) error {
-	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := s.db.Read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return failed(op, err)
 	}
@@ -123,7 +123,7 @@ func entry(scan func(...any) error) (Entry, error) {
 // lists and controllers as a whole.
 func (s *Store) Of(ctx context.Context, contact events.ContactKey) ([]Entry, error) {
 	var out []Entry
-	err := each(ctx, s.read, func(scan func(...any) error) error {
+	err := each(ctx, s.db.Read, func(scan func(...any) error) error {
 		e, err := entry(scan)
 		out = append(out, e)
 		return err
@@ -134,7 +134,7 @@ func (s *Store) Of(ctx context.Context, contact events.ContactKey) ([]Entry, err
 // Knows reports whether anything stands as said of a contact.
 func (s *Store) Knows(ctx context.Context, contact events.ContactKey) (bool, error) {
 	var found bool
-	err := s.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM said WHERE contact = ?)`, blob(contact)).Scan(&found)
+	err := s.db.Read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM said WHERE contact = ?)`, blob(contact)).Scan(&found)
 	return found, failed("read what was said", err)
 }
 
@@ -195,7 +195,7 @@ func (s *Store) All(ctx context.Context, yield func(Entry) error) error {
 // none.
 func (s *Store) NextDue(ctx context.Context) (events.Instant, error) {
 	var at int64
-	err := s.read.QueryRowContext(ctx, `SELECT at_us FROM due ORDER BY at_us LIMIT 1`).Scan(&at)
+	err := s.db.Read.QueryRowContext(ctx, `SELECT at_us FROM due ORDER BY at_us LIMIT 1`).Scan(&at)
 	if errors.Is(err, sql.ErrNoRows) {
 		return 0, nil
 	}
@@ -206,7 +206,7 @@ func (s *Store) NextDue(ctx context.Context) (events.Instant, error) {
 // at most limit.
 func (s *Store) Due(ctx context.Context, at events.Instant, limit int) ([]events.ContactKey, error) {
 	var out []events.ContactKey
-	err := each(ctx, s.read, func(scan func(...any) error) error {
+	err := each(ctx, s.db.Read, func(scan func(...any) error) error {
 		var contact []byte
 		if err := scan(&contact); err != nil {
 			return err
@@ -220,7 +220,7 @@ func (s *Store) Due(ctx context.Context, at events.Instant, limit int) ([]events
 // Sweeps returns the standing tasks, the oldest first.
 func (s *Store) Sweeps(ctx context.Context) ([]Sweep, error) {
 	var out []Sweep
-	err := each(ctx, s.read, func(scan func(...any) error) error {
+	err := each(ctx, s.db.Read, func(scan func(...any) error) error {
 		var w Sweep
 		err := scan(&w.ID, &w.Kind)
 		out = append(out, w)
@@ -232,7 +232,7 @@ func (s *Store) Sweeps(ctx context.Context) ([]Sweep, error) {
 // CitedAll returns what grants have named.
 func (s *Store) CitedAll(ctx context.Context) (map[Cited]bool, error) {
 	out := map[Cited]bool{}
-	err := each(ctx, s.read, func(scan func(...any) error) error {
+	err := each(ctx, s.db.Read, func(scan func(...any) error) error {
 		var c Cited
 		err := scan(&c.Kind, &c.Controller, &c.Name)
 		out[c] = true
@@ -244,7 +244,7 @@ func (s *Store) CitedAll(ctx context.Context) (map[Cited]bool, error) {
 // Wipes returns the erasures of which messages may remain.
 func (s *Store) Wipes(ctx context.Context) ([]Wipe, error) {
 	var out []Wipe
-	err := each(ctx, s.read, func(scan func(...any) error) error {
+	err := each(ctx, s.db.Read, func(scan func(...any) error) error {
 		var w Wipe
 		var contact []byte
 		var latest int64
@@ -260,7 +260,7 @@ func (s *Store) Wipes(ctx context.Context) ([]Wipe, error) {
 // controller, up to one.
 func (s *Store) Sent(ctx context.Context, w Wipe) ([]uint64, error) {
 	var out []uint64
-	err := each(ctx, s.read, func(scan func(...any) error) error {
+	err := each(ctx, s.db.Read, func(scan func(...any) error) error {
 		var at uint64
 		err := scan(&at)
 		out = append(out, at)
@@ -280,7 +280,7 @@ type Opposed struct {
 // up to another, in order, at most limit.
 func (s *Store) Opposed(ctx context.Context, controller string, after, upTo uint64, limit int) ([]Opposed, error) {
 	var out []Opposed
-	err := each(ctx, s.read, func(scan func(...any) error) error {
+	err := each(ctx, s.db.Read, func(scan func(...any) error) error {
 		var o Opposed
 		var contact []byte
 		err := scan(&o.Position, &contact, &o.Event.Source, &o.Event.ID)
@@ -302,7 +302,7 @@ type Behind struct {
 func (s *Store) Behind(ctx context.Context, controller string, after uint64) (Behind, error) {
 	var b Behind
 	var oldest sql.NullInt64
-	err := s.read.QueryRowContext(ctx, `SELECT count(*), min(sent_us) FROM said INDEXED BY said_position WHERE controller IN (?, '') AND position > ?`, controller, after).Scan(&b.Messages, &oldest)
+	err := s.db.Read.QueryRowContext(ctx, `SELECT count(*), min(sent_us) FROM said INDEXED BY said_position WHERE controller IN (?, '') AND position > ?`, controller, after).Scan(&b.Messages, &oldest)
 	b.Oldest = instant(oldest.Int64)
 	return b, failed("measure a dialer's lag", err)
 }
@@ -313,7 +313,7 @@ func (s *Store) Behind(ctx context.Context, controller string, after uint64) (Be
 func (s *Store) Slowest(ctx context.Context, controller string, after, upTo uint64, since events.Instant) (events.FeedMessage, bool, error) {
 	var e Entry
 	found := false
-	err := each(ctx, s.read, func(scan func(...any) error) error {
+	err := each(ctx, s.db.Read, func(scan func(...any) error) error {
 		var err error
 		e, err = entry(scan)
 		found = err == nil

@@ -17,18 +17,12 @@ package said
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/url"
-	"os"
-
-	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/sqlitefile"
 )
 
 // File is the database below the data folder.
@@ -56,63 +50,22 @@ type Entry struct {
 
 // Store is the file. It is safe for concurrent use; one process writes.
 type Store struct {
-	write *sql.DB // one connection
-	read  *sql.DB
+	db *sqlitefile.DB
 }
 
 // Open opens or makes the file at path.
 func Open(ctx context.Context, path string) (*Store, error) {
-	s := &Store{}
-	if err := s.connect(ctx, path); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	return s, nil
-}
-
-func (s *Store) connect(ctx context.Context, path string) error {
-	const op = "open feed's memory"
-	var err error
-	if s.write, err = sql.Open("sqlite", dsn(path)); err != nil {
-		return failed(op, err)
-	}
-	s.write.SetMaxOpenConns(1)
-	if s.read, err = sql.Open("sqlite", dsn(path)); err != nil {
-		return failed(op, err)
-	}
-	s.read.SetMaxOpenConns(6)
-	files, err := fs.Sub(migrations, "migrations")
+	db, err := sqlitefile.Open(ctx, sqlitefile.Config{Path: path, Migrations: migrations, Readers: 6, Pragmas: []string{
+		"synchronous(NORMAL)", "secure_delete(FAST)", "temp_store(MEMORY)", "cache_size(-32768)",
+	}})
 	if err != nil {
-		return fmt.Errorf("%s: %w", op, err)
+		return nil, failed("open feed's memory", err)
 	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, s.write, files)
-	if err != nil {
-		return fmt.Errorf("%s: %w", op, err)
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return failed(op, err)
-	}
-	return failed(op, os.Chmod(path, 0o600))
-}
-
-// dsn names the database with its settings; see sqliteview.
-func dsn(path string) string {
-	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)", "secure_delete(FAST)", "temp_store(MEMORY)", "cache_size(-32768)",
-	}}
-	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}
-	return u.String()
+	return &Store{db: db}, nil
 }
 
 // Close releases the file.
-func (s *Store) Close() error {
-	var errs []error
-	for _, db := range []*sql.DB{s.read, s.write} {
-		if db != nil {
-			errs = append(errs, db.Close())
-		}
-	}
-	return errors.Join(errs...)
-}
+func (s *Store) Close() error { return s.db.Close() }
 
 // failed wraps an error of the database.
 func failed(op string, err error) error {

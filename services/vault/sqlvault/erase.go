@@ -16,7 +16,7 @@ func (v *Vault) Erase(ctx context.Context, contact events.ContactKey, controller
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.claims.clear()
-	tx, err := v.write.BeginTx(ctx, nil)
+	tx, err := v.db.Write.BeginTx(ctx, nil)
 	if err != nil {
 		return unavailable(op, err)
 	}
@@ -66,7 +66,7 @@ func (v *Vault) Discard(ctx context.Context, id string) error {
 	const op = "discard submission"
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if _, err := v.write.ExecContext(ctx, `DELETE FROM sealed WHERE id = ?`, id); err != nil {
+	if _, err := v.db.Write.ExecContext(ctx, `DELETE FROM sealed WHERE id = ?`, id); err != nil {
 		return unavailable(op, err)
 	}
 	return v.truncate(ctx, op)
@@ -76,7 +76,7 @@ func (v *Vault) Discard(ctx context.Context, id string) error {
 // what was deleted is gone from both.
 func (v *Vault) truncate(ctx context.Context, op string) error {
 	var busy, frames, moved int
-	if err := v.write.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &frames, &moved); err != nil {
+	if err := v.db.Write.QueryRowContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`).Scan(&busy, &frames, &moved); err != nil {
 		return unavailable(op, err)
 	}
 	if busy != 0 {

@@ -12,20 +12,16 @@ package sqlvault
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
 
-	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite"
-
 	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/sqlitefile"
 	"github.com/assenso/assenso/services/vault"
 )
 
@@ -49,9 +45,8 @@ type Config struct {
 
 // Vault is the backend. Make one with Open.
 type Vault struct {
-	keys  *vault.Keys
-	write *sql.DB // one connection
-	read  *sql.DB
+	keys *vault.Keys
+	db   *sqlitefile.DB
 
 	mu      sync.Mutex // held by the writer
 	claims  *claimCache
@@ -91,18 +86,9 @@ func Open(ctx context.Context, cfg Config) (*Vault, error) {
 
 func (v *Vault) connect(ctx context.Context, path string) error {
 	var err error
-	if v.write, err = sql.Open("sqlite", dsn(path, "FULL")); err != nil {
-		return unavailable("open vault", err)
-	}
-	v.write.SetMaxOpenConns(1)
-	if v.read, err = sql.Open("sqlite", dsn(path, "FULL")); err != nil {
-		return unavailable("open vault", err)
-	}
-	v.read.SetMaxOpenConns(4)
-	if err := migrate(ctx, v.write); err != nil {
-		return err
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
+	if v.db, err = sqlitefile.Open(ctx, sqlitefile.Config{Path: path, Migrations: migrations, Readers: 4, Pragmas: []string{
+		"synchronous(FULL)", "secure_delete(ON)", "foreign_keys(ON)", "cache_size(-131072)", "wal_autocheckpoint(16384)",
+	}}); err != nil {
 		return unavailable("open vault", err)
 	}
 	if err := v.checkProperty(ctx, "pepper", v.keys.Fingerprint(), func(stored string) error {
@@ -115,43 +101,17 @@ func (v *Vault) connect(ctx context.Context, path string) error {
 	}); err != nil {
 		return err
 	}
-	return v.stmts.prepare(ctx, v.write)
-}
-
-// dsn names the database with its settings. Transactions take the write lock
-// at once: one that reads first could otherwise fail when it begins to write.
-func dsn(path, synchronous string) string {
-	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(" + synchronous + ")",
-		"secure_delete(ON)", "foreign_keys(ON)", "cache_size(-131072)", "wal_autocheckpoint(16384)",
-	}}
-	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}
-	return u.String()
-}
-
-func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return fmt.Errorf("migrate vault: %w", err)
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files)
-	if err != nil {
-		return fmt.Errorf("migrate vault: %w", err)
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return unavailable("migrate vault", err)
-	}
-	return nil
+	return v.stmts.prepare(ctx, v.db.Write)
 }
 
 // checkProperty stores want under name in a new vault and calls differs with
 // what an older one holds instead.
 func (v *Vault) checkProperty(ctx context.Context, name, want string, differs func(stored string) error) error {
-	if _, err := v.write.ExecContext(ctx, `INSERT INTO property (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING`, name, want); err != nil {
+	if _, err := v.db.Write.ExecContext(ctx, `INSERT INTO property (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING`, name, want); err != nil {
 		return unavailable("open vault", err)
 	}
 	var stored string
-	if err := v.write.QueryRowContext(ctx, `SELECT value FROM property WHERE name = ?`, name).Scan(&stored); err != nil {
+	if err := v.db.Write.QueryRowContext(ctx, `SELECT value FROM property WHERE name = ?`, name).Scan(&stored); err != nil {
 		return unavailable("open vault", err)
 	}
 	if stored != want {
@@ -168,15 +128,7 @@ func (v *Vault) Key(n vault.Number) events.ContactKey { return v.keys.Key(n) }
 func (v *Vault) Fingerprint() string { return v.keys.Fingerprint() }
 
 // Close implements vault.Vault.
-func (v *Vault) Close() error {
-	var errs []error
-	for _, db := range []*sql.DB{v.read, v.write} {
-		if db != nil {
-			errs = append(errs, db.Close())
-		}
-	}
-	return errors.Join(errs...)
-}
+func (v *Vault) Close() error { return v.db.Close() }
 
 // unavailable wraps an error of the database. Its text never bears a value:
 // the driver names tables and columns only.

@@ -14,7 +14,7 @@ import (
 func (v *Vault) Number(ctx context.Context, contact events.ContactKey) (vault.Number, error) {
 	const op = "read number"
 	var wrapped, sealed []byte
-	err := v.read.QueryRowContext(ctx, `SELECT data_key, number FROM claim WHERE contact = ? AND controller = ''`, contact[:]).Scan(&wrapped, &sealed)
+	err := v.db.Read.QueryRowContext(ctx, `SELECT data_key, number FROM claim WHERE contact = ? AND controller = ''`, contact[:]).Scan(&wrapped, &sealed)
 	if err != nil {
 		return vault.Number{}, absent(op, err)
 	}
@@ -34,7 +34,7 @@ func (v *Vault) Number(ctx context.Context, contact events.ContactKey) (vault.Nu
 func (v *Vault) Evidence(ctx context.Context, contact events.ContactKey, controller string, digest events.Digest) ([]byte, error) {
 	const op = "read evidence"
 	var wrapped, body []byte
-	err := v.read.QueryRowContext(ctx, `SELECT c.data_key, e.body FROM evidence e JOIN claim c ON c.contact = e.contact AND c.controller = e.controller
+	err := v.db.Read.QueryRowContext(ctx, `SELECT c.data_key, e.body FROM evidence e JOIN claim c ON c.contact = e.contact AND c.controller = e.controller
 		WHERE e.contact = ? AND e.controller = ? AND e.digest = ?`, contact[:], ownerColumn(controller), digest[:]).Scan(&wrapped, &body)
 	if err != nil {
 		return nil, absent(op, err)
@@ -68,7 +68,7 @@ func (v *Vault) Seal(ctx context.Context, bodies []vault.Sealed) error {
 	}
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	tx, err := v.write.BeginTx(ctx, nil)
+	tx, err := v.db.Write.BeginTx(ctx, nil)
 	if err != nil {
 		return unavailable(op, err)
 	}
@@ -87,7 +87,7 @@ func (v *Vault) Unseal(ctx context.Context, id string) (vault.Sealed, error) {
 	const op = "unseal submission"
 	var at int64
 	var wrapped, body []byte
-	err := v.read.QueryRowContext(ctx, `SELECT sealed_us, data_key, body FROM sealed WHERE id = ?`, id).Scan(&at, &wrapped, &body)
+	err := v.db.Read.QueryRowContext(ctx, `SELECT sealed_us, data_key, body FROM sealed WHERE id = ?`, id).Scan(&at, &wrapped, &body)
 	if err != nil {
 		return vault.Sealed{}, absent(op, err)
 	}

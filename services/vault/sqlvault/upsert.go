@@ -30,7 +30,7 @@ func (v *Vault) Upsert(ctx context.Context, entries []vault.Entry) error {
 	if len(v.news(fold(entries))) == 0 {
 		return nil
 	}
-	tx, err := v.write.BeginTx(ctx, nil)
+	tx, err := v.db.Write.BeginTx(ctx, nil)
 	if err != nil {
 		return unavailable("store vault entries", err)
 	}
@@ -56,7 +56,7 @@ func (v *Vault) Upsert(ctx context.Context, entries []vault.Entry) error {
 // forgetIfForeign empties the cache if another process has written since.
 func (v *Vault) forgetIfForeign(ctx context.Context) error {
 	var version int64
-	if err := v.write.QueryRowContext(ctx, `PRAGMA data_version`).Scan(&version); err != nil {
+	if err := v.db.Write.QueryRowContext(ctx, `PRAGMA data_version`).Scan(&version); err != nil {
 		return err
 	}
 	if version != v.version {

@@ -60,7 +60,7 @@ func (s *Store) give(ctx context.Context, p view.Progress) error {
 	for name := range p {
 		if _, ok := s.names.id(name); !ok {
 			known = false
-			if _, err := s.write.ExecContext(ctx, `INSERT INTO stream (name) VALUES (?) ON CONFLICT DO NOTHING`, name); err != nil {
+			if _, err := s.db.Write.ExecContext(ctx, `INSERT INTO stream (name) VALUES (?) ON CONFLICT DO NOTHING`, name); err != nil {
 				return err
 			}
 		}
@@ -68,7 +68,7 @@ func (s *Store) give(ctx context.Context, p view.Progress) error {
 	if known {
 		return nil
 	}
-	return s.names.load(ctx, s.write)
+	return s.names.load(ctx, s.db.Write)
 }
 
 // streamsOf makes the names known that rows of db bear; every read calls it.

@@ -14,14 +14,9 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
-	"net/url"
-	"os"
 	"sync"
 
-	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite"
-
+	"github.com/assenso/assenso/services/sqlitefile"
 	"github.com/assenso/assenso/services/view"
 )
 
@@ -33,8 +28,7 @@ var migrations embed.FS
 
 // Store is the backend. Make one with Open.
 type Store struct {
-	write *sql.DB // one connection
-	read  *sql.DB
+	db    *sqlitefile.DB
 	stmts statements
 	// asked by the writer within its transaction, and by readers
 	ask, asked lookups
@@ -55,61 +49,23 @@ func Open(ctx context.Context, path string) (*Store, error) {
 }
 
 func (s *Store) connect(ctx context.Context, path string) error {
-	const op = "open view"
 	var err error
-	if s.write, err = sql.Open("sqlite", dsn(path)); err != nil {
-		return failed(op, err)
+	if s.db, err = sqlitefile.Open(ctx, sqlitefile.Config{Path: path, Migrations: migrations, Readers: 8, Pragmas: []string{
+		"synchronous(NORMAL)", "cache_size(-131072)", "wal_autocheckpoint(16384)", "temp_store(MEMORY)",
+	}}); err != nil {
+		return failed("open view", err)
 	}
-	s.write.SetMaxOpenConns(1)
-	if s.read, err = sql.Open("sqlite", dsn(path)); err != nil {
-		return failed(op, err)
-	}
-	s.read.SetMaxOpenConns(8)
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return fmt.Errorf("%s: %w", op, err)
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, s.write, files)
-	if err != nil {
-		return fmt.Errorf("%s: %w", op, err)
-	}
-	if _, err := p.Up(ctx); err != nil {
-		return failed(op, err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return failed(op, err)
-	}
-	if err := s.stmts.prepare(ctx, s.write); err != nil {
+	if err := s.stmts.prepare(ctx, s.db.Write); err != nil {
 		return err
 	}
-	if err := s.ask.prepare(ctx, s.write); err != nil {
+	if err := s.ask.prepare(ctx, s.db.Write); err != nil {
 		return err
 	}
-	return s.asked.prepare(ctx, s.read)
-}
-
-// dsn names the database with its settings. Transactions of the writer take
-// the write lock at once: one that reads first could otherwise fail when it
-// begins to write.
-func dsn(path string) string {
-	q := url.Values{"_txlock": {"immediate"}, "_pragma": {
-		"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(NORMAL)",
-		"cache_size(-131072)", "wal_autocheckpoint(16384)", "temp_store(MEMORY)", "page_size(8192)", "page_size(8192)", "page_size(4096)",
-	}}
-	u := url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}
-	return u.String()
+	return s.asked.prepare(ctx, s.db.Read)
 }
 
 // Close implements view.Store.
-func (s *Store) Close() error {
-	var errs []error
-	for _, db := range []*sql.DB{s.read, s.write} {
-		if db != nil {
-			errs = append(errs, db.Close())
-		}
-	}
-	return errors.Join(errs...)
-}
+func (s *Store) Close() error { return s.db.Close() }
 
 // failed wraps an error of the database.
 func failed(op string, err error) error {

@@ -29,7 +29,7 @@ type reading struct {
 
 // within runs read in a transaction that writes nothing.
 func (s *Store) within(ctx context.Context, op string, read func(r *reading) error) error {
-	tx, err := s.read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	tx, err := s.db.Read.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {
 		return failed(op, err)
 	}

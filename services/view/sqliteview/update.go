@@ -22,7 +22,7 @@ func (s *Store) Update(ctx context.Context, p view.Projection, from, to view.Pro
 	if err != nil {
 		return failed(op, err)
 	}
-	tx, err := s.write.BeginTx(ctx, nil)
+	tx, err := s.db.Write.BeginTx(ctx, nil)
 	if err != nil {
 		return failed(op, err)
 	}
@@ -55,7 +55,7 @@ func (s *Store) Update(ctx context.Context, p view.Projection, from, to view.Pro
 // abandon ends a transaction that the database may have kept open after a
 // failed commit; the error, "no transaction is active", is the normal case.
 func (s *Store) abandon(ctx context.Context) {
-	_, _ = s.write.ExecContext(context.WithoutCancel(ctx), `ROLLBACK`)
+	_, _ = s.db.Write.ExecContext(context.WithoutCancel(ctx), `ROLLBACK`)
 }
 
 func sortedKeys(p view.Progress) []string {
@@ -69,11 +69,11 @@ func sortedKeys(p view.Progress) []string {
 
 // projection returns the number of p, giving it one where it has none.
 func (s *Store) projection(ctx context.Context, p view.Projection) (int64, error) {
-	if _, err := s.write.ExecContext(ctx, `INSERT INTO projection (name, version) VALUES (?, ?) ON CONFLICT DO NOTHING`, p.Name, p.Version); err != nil {
+	if _, err := s.db.Write.ExecContext(ctx, `INSERT INTO projection (name, version) VALUES (?, ?) ON CONFLICT DO NOTHING`, p.Name, p.Version); err != nil {
 		return 0, err
 	}
 	var id int64
-	err := s.write.QueryRowContext(ctx, `SELECT id FROM projection WHERE name = ? AND version = ?`, p.Name, p.Version).Scan(&id)
+	err := s.db.Write.QueryRowContext(ctx, `SELECT id FROM projection WHERE name = ? AND version = ?`, p.Name, p.Version).Scan(&id)
 	return id, err
 }
 
@@ -107,7 +107,7 @@ func (s *Store) Reset(ctx context.Context, p view.Projection) error {
 	if err != nil {
 		return failed(op, err)
 	}
-	tx, err := s.write.BeginTx(ctx, nil)
+	tx, err := s.db.Write.BeginTx(ctx, nil)
 	if err != nil {
 		return failed(op, err)
 	}
