@@ -105,7 +105,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err := server.start(ctx); err != nil {
 		return errors.Join(err, crew.stop(loaded))
 	}
-	if err := crew.stop(loaded); err != nil {
+	if err := errors.Join(crew.stop(loaded), server.ready(ctx)); err != nil {
 		return err
 	}
 	until, err := crew.seal(ctx)
