@@ -53,6 +53,23 @@ func TestAStopDoesNotWaitForTheViews(t *testing.T) {
 	r.check()
 }
 
+// However many small batches wait for the event index, the next stop is said.
+func TestStopsAreSaidHoweverFarTheViewsAreBehind(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	r.record(fact{controller: "A", data: notice(), time: noon - events.Instant(time.Hour/time.Microsecond)})
+	r.settle()
+	r.stopIndex()
+	for i := range 100 { // each is read alone: the last one was told before it
+		n := r.person(i)
+		r.record(fact{controller: "A", contact: n, data: &events.ConsentRevoked{}})
+		r.told("A", n, events.FeedRevocation, true)
+	}
+	r.startIndex()
+	r.settle()
+	r.check()
+}
+
 // Killed after FEED stored the messages and before their place was: nothing is
 // missing afterwards, and what was said is not said again.
 func TestKilledBetweenPublishAndCommit(t *testing.T) {

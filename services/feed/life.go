@@ -19,11 +19,11 @@ import (
 
 // Bounds of a life.
 const (
-	readBatch   = 512  // records read at once
-	settleBatch = 256  // records settled at once
-	dueBatch    = 1024 // contacts looked at at once because of time or a sweep
-	queueMost   = 64   // batches that wait for the event index
-	unitsMost   = 8    // commits under way
+	readBatch   = 512   // records read at once
+	settleBatch = 256   // records settled at once
+	dueBatch    = 1024  // contacts looked at at once because of time or a sweep
+	queueMost   = 32768 // facts that wait for the event index; beyond them nothing is read, not even a revocation
+	unitsMost   = 8     // commits under way
 )
 
 // life is the feed from one start to the next fault. All its fields belong to
@@ -38,6 +38,7 @@ type life struct {
 	committed view.Progress // settled and stored
 	position  uint64        // in FEED, stored
 	queue     []batch
+	queued    int                                   // facts of queue
 	unsettled map[events.ContactKey][]*contact.Fact // facts of queue
 
 	dirty      []events.ContactKey // to be looked at first
@@ -183,7 +184,7 @@ func (l *life) loop(ctx context.Context, records <-chan batch, heartbeats <-chan
 	defer timer.Stop()
 	for {
 		in, scanned := records, l.scanned
-		if len(l.queue) >= queueMost {
+		if l.queued >= queueMost {
 			in = nil
 		}
 		if l.busy() {
@@ -231,6 +232,7 @@ func (l *life) busy() bool { return l.unitsMade-l.unitsDone >= unitsMost/2 }
 // index is that far.
 func (l *life) take(ctx context.Context, b batch) error {
 	l.queue = append(l.queue, b)
+	l.queued += len(b.facts)
 	l.marks[b.stream()] = b.to
 	for _, f := range b.facts {
 		if !f.Subject.IsZero() {

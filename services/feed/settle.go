@@ -33,6 +33,7 @@ func (l *life) settleQueue(ctx context.Context) error {
 		return nil
 	}
 	l.queue = l.queue[n:]
+	l.queued -= len(facts)
 	l.forget(facts)
 	return l.settle(ctx, u, facts)
 }
