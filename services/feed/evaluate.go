@@ -36,7 +36,7 @@ func (l *life) look(ctx context.Context, keys []events.ContactKey, extra map[eve
 		return out, err
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(runtime.GOMAXPROCS(0))
+	group.SetLimit(runtime.NumCPU())
 	const part = 16
 	for from := 0; from < len(keys); from += part {
 		group.Go(func() error {

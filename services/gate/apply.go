@@ -113,7 +113,7 @@ func (w *writer) apply(ctx context.Context, entries []ledger.Record) error {
 func (w *writer) decode(lane int, entries []ledger.Record) ([]record, error) {
 	batch, decoded := make([]record, len(entries)), make([]decodedEvent, len(entries))
 	var all sync.WaitGroup
-	part := max(len(entries)/runtime.GOMAXPROCS(0)+1, decodeAlone)
+	part := max(len(entries)/runtime.NumCPU()+1, decodeAlone)
 	for from := 0; from < len(entries); from += part {
 		to := min(from+part, len(entries))
 		if to == len(entries) {

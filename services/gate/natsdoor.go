@@ -20,7 +20,7 @@ type Door struct {
 	Conn   *nats.Conn
 	Issuer *Issuer
 	Log    *zap.Logger
-	// Workers is how many questions are answered at once; 0 = four per core.
+	// Workers is how many questions are answered at once; 0 = two per core.
 	Workers int
 }
 
@@ -41,7 +41,7 @@ func (d *Door) Run(ctx context.Context) error {
 	}
 	workers := d.Workers
 	if workers == 0 {
-		workers = 4 * runtime.GOMAXPROCS(0)
+		workers = 2 * runtime.NumCPU()
 	}
 	var all sync.WaitGroup
 	for range workers {

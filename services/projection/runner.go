@@ -57,7 +57,7 @@ func NewRunner(source Source, store view.Store, p Projection, cfg Config) *Runne
 		cfg.MaxBatch = 16384
 	}
 	if cfg.Parallel <= 0 {
-		cfg.Parallel = runtime.GOMAXPROCS(0)
+		cfg.Parallel = runtime.NumCPU()
 	}
 	if cfg.Retry <= 0 {
 		cfg.Retry = 200 * time.Millisecond

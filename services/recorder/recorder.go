@@ -111,7 +111,7 @@ func New(cfg Config) (*Recorder, error) {
 	r := &Recorder{
 		cfg: cfg, family: special, metrics: m, recent: newRecent(cfg.Remember),
 		horizon: horizon{clock: cfg.Clock}, attempted: make(map[uint64]struct{}), refused: make(map[uint64]Reject),
-		log: cfg.Logger.With(zap.String("service", ServiceName(cfg.Family))), workers: runtime.GOMAXPROCS(0),
+		log: cfg.Logger.With(zap.String("service", ServiceName(cfg.Family))), workers: runtime.NumCPU(),
 	}
 	for p := range cfg.Ledger.Partitions() {
 		r.tokens = append(r.tokens, fmt.Sprintf("%02d", p))

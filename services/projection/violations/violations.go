@@ -49,7 +49,7 @@ var _ projection.Projection = (*Violations)(nil)
 
 // New returns the projection under the packs of the engine.
 func New(engine *rules.Engine) *Violations {
-	return &Violations{engine: engine, back: lookBack(engine.Packs()), parallel: runtime.GOMAXPROCS(0), pending: true}
+	return &Violations{engine: engine, back: lookBack(engine.Packs()), parallel: runtime.NumCPU(), pending: true}
 }
 
 // Projection implements projection.Projection.
