@@ -134,7 +134,7 @@ var Table = []Rule{
 		{Packages: []string{"services/rules", "services/view"}, Why: leaf},
 	}},
 	{Package: "services/sqlitefile", Says: "opens a SQLite file of the data folder", Not: []Ban{
-		{Packages: []string{"services", "events", "schemas"}, Except: []string{"services/sqlitefile"}, Why: "it knows files and no tables"}, {Module: natsClient, Why: leaf},
+		{Packages: []string{"services", "events", "schemas"}, Why: "it knows files and no tables"}, {Module: natsClient, Why: leaf},
 	}},
 	{Package: "services/access", Says: "says who may do what", Not: []Ban{{Packages: stages, Why: leaf}}},
 	{Package: "services/telemetry", Not: []Ban{{Packages: stages, Why: leaf}}},
