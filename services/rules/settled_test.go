@@ -244,8 +244,10 @@ func TestAComplaintAheadDoesNotEndTheAnswer(t *testing.T) {
 	before := testEngine(t).Gate(h, ref, s.attempt, s.attempt.DialledAt)
 	s.add("c", "A", "2026-03-10 11:30", &events.ComplaintReceived{}).Recorded = s.attempt.DialledAt
 	h, ref = build(s.facts)
-	if got := testEngine(t).Gate(h, ref, s.attempt, s.attempt.DialledAt); got.ValidUntil != before.ValidUntil {
-		t.Errorf("valid until %v with a complaint ahead, %v without", got.ValidUntil, before.ValidUntil)
+	got := testEngine(t).Gate(h, ref, s.attempt, s.attempt.DialledAt)
+	held, ok := testEngine(t).GateFacts(ownFacts(s), ref, s.attempt, s.attempt.DialledAt)
+	if !ok || got.ValidUntil != before.ValidUntil || held.ValidUntil != before.ValidUntil {
+		t.Errorf("valid until %v with a complaint ahead, %v of held facts, %v without", got.ValidUntil, held.ValidUntil, before.ValidUntil)
 	}
 }
 

@@ -56,8 +56,8 @@ func (e *evaluation) validUntil() events.Instant {
 		return until
 	}
 	for _, f := range e.settled {
-		if f.Recorded <= e.t {
-			soon(max(f.Time, f.Received))
+		if at := max(f.Time, f.Received); f.Recorded <= e.t && at > e.t && BearsOnDecisions(f.Type) {
+			soon(at)
 		}
 	}
 	return until
