@@ -136,6 +136,7 @@ var Table = []Rule{
 	{Package: "services/sqlitefile", Says: "opens a SQLite file of the data folder", Not: []Ban{
 		{Packages: []string{"services", "events", "schemas"}, Why: "it knows files and no tables"}, {Module: natsClient, Why: leaf},
 	}},
+	{Package: "services/propertytest", Says: "says how often properties are drawn", Not: []Ban{{Packages: []string{"services", "events", "schemas"}, Why: "tests of every package use it"}}},
 	{Package: "services/access", Says: "says who may do what", Not: []Ban{{Packages: stages, Why: leaf}}},
 	{Package: "services/telemetry", Not: []Ban{{Packages: stages, Why: leaf}}},
 	{Package: "services/embedded", Not: []Ban{

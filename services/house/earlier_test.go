@@ -18,6 +18,7 @@ import (
 	"github.com/assenso/assenso/services/projection"
 	"github.com/assenso/assenso/services/projection/projectiontest"
 	"github.com/assenso/assenso/services/projection/violations"
+	"github.com/assenso/assenso/services/propertytest"
 	"github.com/assenso/assenso/services/rules"
 	"github.com/assenso/assenso/services/view"
 	"github.com/assenso/assenso/services/view/sqliteview"
@@ -28,7 +29,7 @@ import (
 // of the whole log has the bytes of that from a view of the log up to R, and a
 // replay under a draft of the law counts the same attempts.
 func TestReportAsOfEarlierKnowsNothingLater(t *testing.T) {
-	checks(t, 10)
+	propertytest.Checks(t, 10)
 	engine, draft, folder, runs, compared, replayed := law(t), stricter(t), t.TempDir(), 0, 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		open := func(name string) *sqliteview.Store {

@@ -14,6 +14,7 @@ import (
 	"github.com/assenso/assenso/services/projection"
 	"github.com/assenso/assenso/services/projection/projectiontest"
 	"github.com/assenso/assenso/services/projection/violations"
+	"github.com/assenso/assenso/services/propertytest"
 	"github.com/assenso/assenso/services/report"
 	"github.com/assenso/assenso/services/rules"
 	"github.com/assenso/assenso/services/view"
@@ -102,7 +103,7 @@ func TestObjectsOfPeopleNeverCalled(t *testing.T) {
 // what an evaluation of every contact says, byte for byte, as of now and as of
 // any earlier instant.
 func TestObjectsOfACampaignAreThoseOfTheLog(t *testing.T) {
-	checks(t, 20)
+	propertytest.Checks(t, 20)
 	engine, folder, runs := law(t), t.TempDir(), 0
 	found := map[string]int{}
 	rapid.Check(t, func(rt *rapid.T) {

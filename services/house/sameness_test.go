@@ -5,13 +5,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"maps"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -25,6 +23,7 @@ import (
 	"github.com/assenso/assenso/services/projection/consentstate"
 	"github.com/assenso/assenso/services/projection/projectiontest"
 	"github.com/assenso/assenso/services/projection/violations"
+	"github.com/assenso/assenso/services/propertytest"
 	"github.com/assenso/assenso/services/report"
 	"github.com/assenso/assenso/services/rules"
 	"github.com/assenso/assenso/services/view"
@@ -253,24 +252,6 @@ func sorted(list []verdict) []verdict {
 	return list
 }
 
-// checks lets rapid try n histories in this test.
-func checks(t *testing.T, n int) {
-	t.Helper()
-	f := flag.Lookup("rapid.checks")
-	before := f.Value.String()
-	if before != f.DefValue {
-		return // asked for on the command line
-	}
-	if err := f.Value.Set(strconv.Itoa(n)); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := f.Value.Set(before); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
 var chaosCampaigns = []view.CampaignRef{{Controller: "A", Campaign: "K-A"}, {Controller: "B", Campaign: "K-B"}}
 
 // Random histories with copies, conflicts and corrections, recorded at fixed
@@ -279,7 +260,7 @@ var chaosCampaigns = []view.CampaignRef{{Controller: "A", Campaign: "K-A"}, {Con
 // order, what the violations projection kept is what the report finds anew, and
 // every form of the report has the same bytes.
 func TestReportKnowsNoOrderOfDelivery(t *testing.T) {
-	checks(t, 10)
+	propertytest.Checks(t, 10)
 	engine, folder, runs := law(t), t.TempDir(), 0
 	attempts, findings := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
