@@ -73,7 +73,7 @@ func (v *Vault) Seal(ctx context.Context, bodies []vault.Sealed) error {
 		return unavailable(op, err)
 	}
 	defer tx.Rollback()
-	if err := v.stmts.sealed.write(ctx, tx, args); err != nil {
+	if _, err := v.stmts.sealed.Write(ctx, tx, args); err != nil {
 		return unavailable(op, err)
 	}
 	if err := tx.Commit(); err != nil {

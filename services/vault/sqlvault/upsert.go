@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/sqlitefile"
 	"github.com/assenso/assenso/services/vault"
 )
 
@@ -114,7 +115,7 @@ func (v *Vault) withoutErased(ctx context.Context, tx *sql.Tx, entries []vault.E
 		}
 	}
 	erased := map[claimKey]events.Instant{}
-	err := v.stmts.tombstones.look(ctx, tx, args, func(r *sql.Rows) error {
+	err := v.stmts.tombstones.Look(ctx, tx, args, func(r *sql.Rows) error {
 		var contact []byte
 		var controller string
 		var at int64
@@ -181,10 +182,10 @@ func (v *Vault) putClaims(ctx context.Context, tx *sql.Tx, claims []*claim) erro
 		owned = append(owned, c.contact[:], row.controller, c.last.UnixMicro(), wrapped, nil)
 	}
 	for _, step := range []struct {
-		into *rows
+		into *sqlitefile.Bulk
 		args []any
-	}{{&v.stmts.claim, owned}, {&v.stmts.evidence, proofs}} {
-		if err := step.into.write(ctx, tx, step.args); err != nil {
+	}{{v.stmts.claim, owned}, {v.stmts.evidence, proofs}} {
+		if _, err := step.into.Write(ctx, tx, step.args); err != nil {
 			return unavailable("store vault entries", err)
 		}
 	}

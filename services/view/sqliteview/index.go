@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/sqlitefile"
 	"github.com/assenso/assenso/services/view"
 )
 
@@ -55,7 +56,7 @@ func (t *transaction) Index(in []view.Row) (map[int][]view.Variant, error) {
 		buf = appendRecord(buf, stream, e)
 		args = append(args, e.Contact[:], int64(e.Sequence), buf[at:len(buf):len(buf)])
 	}
-	if _, err := t.store.stmts.event.write(t.ctx, t.tx, args); err != nil {
+	if _, err := t.store.stmts.event.Write(t.ctx, t.tx, args); err != nil {
 		return nil, failed(op, err)
 	}
 	return known, failed(op, t.findBy(in, fresh))
@@ -104,7 +105,7 @@ func (t *transaction) identify(in []view.Row) (fresh []int, known map[int][]view
 		}
 		more = append(more, id[:], v.Digest[:], appendPlace(nil, stream, &v))
 	}
-	_, err = t.store.stmts.variant.write(t.ctx, t.tx, more)
+	_, err = t.store.stmts.variant.Write(t.ctx, t.tx, more)
 	return fresh, known, err
 }
 
@@ -118,9 +119,9 @@ func variantOf(r *view.Row) view.Variant {
 func (t *transaction) putIdentities(in []view.Row, order []int) (map[events.IdentityHash][]view.Variant, error) {
 	slices.SortFunc(order, func(a, b int) int { return bytes.Compare(in[a].Identity[:], in[b].Identity[:]) })
 	there := map[events.IdentityHash][]view.Variant{}
-	buf := make([]byte, 0, width*placeSize)
-	args := make([]any, 0, 2*width)
-	for group := range slices.Chunk(order, width) {
+	buf := make([]byte, 0, sqlitefile.BulkRows*placeSize)
+	args := make([]any, 0, 2*sqlitefile.BulkRows)
+	for group := range slices.Chunk(order, sqlitefile.BulkRows) {
 		buf, args = buf[:0], args[:0]
 		for _, i := range group {
 			v := variantOf(&in[i])
@@ -132,7 +133,7 @@ func (t *transaction) putIdentities(in []view.Row, order []int) (map[events.Iden
 			buf = appendPlace(buf, stream, &v)
 			args = append(args, in[i].Identity[:], buf[at:len(buf):len(buf)])
 		}
-		written, err := t.store.stmts.identity.write(t.ctx, t.tx, args)
+		written, err := t.store.stmts.identity.Write(t.ctx, t.tx, args)
 		if err != nil {
 			return nil, err
 		}
@@ -180,9 +181,9 @@ func (t *transaction) findBy(in []view.Row, fresh []int) error {
 		}
 	}
 	for _, step := range []struct {
-		into *rows
+		into *sqlitefile.Bulk
 		keys map[key]bool
-	}{{&t.store.stmts.typed, typed}, {&t.store.stmts.listed, listed}} {
+	}{{t.store.stmts.typed, typed}, {t.store.stmts.listed, listed}} {
 		keys := make([]key, 0, len(step.keys))
 		for k := range step.keys {
 			keys = append(keys, k)
@@ -194,7 +195,7 @@ func (t *transaction) findBy(in []view.Row, fresh []int) error {
 		for i := range keys {
 			args = append(args, keys[i].name, keys[i].contact[:])
 		}
-		if _, err := step.into.write(t.ctx, t.tx, args); err != nil {
+		if _, err := step.into.Write(t.ctx, t.tx, args); err != nil {
 			return err
 		}
 	}
@@ -225,13 +226,13 @@ func (t *transaction) PutBatch(b view.Batch) error {
 	for _, seq := range b.Duplicates {
 		copies = append(copies, stream, seq)
 	}
-	if _, err := t.store.stmts.late.write(t.ctx, t.tx, late); err != nil {
+	if _, err := t.store.stmts.late.Write(t.ctx, t.tx, late); err != nil {
 		return failed(op, err)
 	}
-	if _, err := t.store.stmts.duplicate.write(t.ctx, t.tx, copies); err != nil {
+	if _, err := t.store.stmts.duplicate.Write(t.ctx, t.tx, copies); err != nil {
 		return failed(op, err)
 	}
-	_, err = t.store.stmts.sourceRun.write(t.ctx, t.tx, sourceRuns(stream, b.Sources))
+	_, err = t.store.stmts.sourceRun.Write(t.ctx, t.tx, sourceRuns(stream, b.Sources))
 	return failed(op, err)
 }
 
@@ -267,7 +268,7 @@ func (t *transaction) PutLinks(links []view.Link) error {
 		}
 		args = append(args, l.Contact[:], stream, l.Sequence, l.Owner[:])
 	}
-	_, err := t.store.stmts.link.write(t.ctx, t.tx, args)
+	_, err := t.store.stmts.link.Write(t.ctx, t.tx, args)
 	return failed("link events", err)
 }
 
@@ -292,7 +293,7 @@ func (t *transaction) PutCorrections(cs []view.Correction) error {
 		}
 		args = append(args, cs[i].Target[:], stream, cs[i].Sequence, cs[i].Contact[:], cs[i].Identity[:])
 	}
-	_, err := t.store.stmts.correction.write(t.ctx, t.tx, args)
+	_, err := t.store.stmts.correction.Write(t.ctx, t.tx, args)
 	return failed("store corrections", err)
 }
 
@@ -300,7 +301,7 @@ func (t *transaction) PutCorrections(cs []view.Correction) error {
 func (t *transaction) Corrections() ([]view.Correction, error) {
 	var out []view.Correction
 	found, err := t.tx.QueryContext(t.ctx, `SELECT c.target, s.name, c.sequence, c.contact, c.identity FROM correction c JOIN stream s ON s.id = c.stream ORDER BY c.target, s.name, c.sequence`)
-	err = drain(found, err, func(r *sql.Rows) error {
+	err = sqlitefile.Drain(found, err, func(r *sql.Rows) error {
 		var c view.Correction
 		var target, contact, identity sql.RawBytes
 		if err := r.Scan(&target, &c.Stream, &c.Sequence, &contact, &identity); err != nil {
@@ -316,7 +317,7 @@ func (t *transaction) Corrections() ([]view.Correction, error) {
 // Called implements view.Tx.
 func (t *transaction) Called(contacts []events.ContactKey) (map[events.ContactKey]bool, error) {
 	out := map[events.ContactKey]bool{}
-	err := t.store.stmts.findCalled.look(t.ctx, t.tx, keyArgs(contacts), func(r *sql.Rows) error {
+	err := t.store.stmts.findCalled.Look(t.ctx, t.tx, keyArgs(contacts), func(r *sql.Rows) error {
 		var contact sql.RawBytes
 		if err := r.Scan(&contact); err != nil {
 			return err
@@ -343,7 +344,7 @@ func (t *transaction) Conflicting(ids []events.IdentityHash) (map[events.Identit
 		args = append(args, ids[i][:])
 	}
 	var several []events.IdentityHash
-	err := t.store.ask.variant.look(t.ctx, t.tx, args, func(r *sql.Rows) error {
+	err := t.store.ask.variant.Look(t.ctx, t.tx, args, func(r *sql.Rows) error {
 		var id, place sql.RawBytes
 		if err := r.Scan(&id, &place); err != nil {
 			return err
@@ -365,7 +366,7 @@ func (t *transaction) Events(places []view.Variant) ([]view.Event, error) {
 	for i := range places {
 		p := &places[i]
 		found, err := st.QueryContext(t.ctx, p.Contact[:], p.Sequence)
-		err = drain(found, err, func(r *sql.Rows) error {
+		err = sqlitefile.Drain(found, err, func(r *sql.Rows) error {
 			var raw sql.RawBytes
 			if err := r.Scan(&raw); err != nil {
 				return err
@@ -407,7 +408,7 @@ func (t *transaction) PutDue(at events.Instant, contacts []events.ContactKey) er
 	for i := range contacts {
 		args = append(args, t.projection, at.UnixMicro(), contacts[i][:])
 	}
-	_, err := t.store.stmts.due.write(t.ctx, t.tx, args)
+	_, err := t.store.stmts.due.Write(t.ctx, t.tx, args)
 	return failed("note due contacts", err)
 }
 
@@ -420,7 +421,7 @@ func (t *transaction) TakeDue(now events.Instant, limit int) ([]events.ContactKe
 	}
 	var taken []row
 	found, err := t.tx.QueryContext(t.ctx, `SELECT at_us, contact FROM due WHERE projection = ? AND at_us <= ? ORDER BY at_us, contact LIMIT ?`, t.projection, now.UnixMicro(), limit)
-	err = drain(found, err, func(r *sql.Rows) error {
+	err = sqlitefile.Drain(found, err, func(r *sql.Rows) error {
 		var d row
 		var contact sql.RawBytes
 		if err := r.Scan(&d.at, &contact); err != nil {

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"sync"
 
+	"github.com/assenso/assenso/services/sqlitefile"
 	"github.com/assenso/assenso/services/view"
 )
 
@@ -43,7 +44,7 @@ func (n *names) load(ctx context.Context, db querier) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	found, err := db.QueryContext(ctx, `SELECT id, name FROM stream`)
-	return drain(found, err, func(r *sql.Rows) error {
+	return sqlitefile.Drain(found, err, func(r *sql.Rows) error {
 		var id uint16
 		var name string
 		if err := r.Scan(&id, &name); err != nil {

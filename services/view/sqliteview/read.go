@@ -10,6 +10,7 @@ import (
 	"slices"
 
 	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/sqlitefile"
 	"github.com/assenso/assenso/services/view"
 )
 
@@ -51,7 +52,7 @@ type yielded struct{ error }
 
 func (r *reading) query(scan func(*sql.Rows) error, text string, args ...any) error {
 	found, err := r.tx.QueryContext(r.ctx, text, args...)
-	return drain(found, err, scan)
+	return sqlitefile.Drain(found, err, scan)
 }
 
 // Progress implements view.Reader.
@@ -140,11 +141,17 @@ func (r *reading) variants(ids []events.IdentityHash) (map[events.IdentityHash][
 		}
 		return nil
 	}
-	if err := r.ask.identity.look(r.ctx, r.tx, args, scan); err != nil {
+	if err := r.ask.identity.Look(r.ctx, r.tx, args, scan); err != nil {
 		return nil, err
 	}
 	// Only what is in conflict has a second row, and only what is known can.
-	if err := r.ask.variant.look(r.ctx, r.tx, args, scan); err != nil {
+	known := args[:0]
+	for i := range ids {
+		if out[ids[i]] != nil {
+			known = append(known, ids[i][:])
+		}
+	}
+	if err := r.ask.variant.Look(r.ctx, r.tx, known, scan); err != nil {
 		return nil, err
 	}
 	return out, nil
@@ -201,7 +208,7 @@ func (r *reading) histories(contacts []events.ContactKey, asOf view.Positions) (
 	for i, c := range contacts {
 		out[i].Contact, at[c] = c, i
 	}
-	err := r.bearing(&r.ask.history, contacts, asOf, func(c events.ContactKey, e view.Event) {
+	err := r.bearing(r.ask.history, contacts, asOf, func(c events.ContactKey, e view.Event) {
 		out[at[c]].Events = append(out[at[c]].Events, e)
 	})
 	if err != nil {
@@ -217,7 +224,7 @@ func (r *reading) histories(contacts []events.ContactKey, asOf view.Positions) (
 // linked reads the events that lie elsewhere and bear on the contacts.
 func (r *reading) linked(contacts []events.ContactKey, asOf view.Positions) (map[events.ContactKey][]view.Event, error) {
 	out := map[events.ContactKey][]view.Event{}
-	err := r.bearing(&r.ask.links, contacts, asOf, func(c events.ContactKey, e view.Event) { out[c] = append(out[c], e) })
+	err := r.bearing(r.ask.links, contacts, asOf, func(c events.ContactKey, e view.Event) { out[c] = append(out[c], e) })
 	for _, list := range out {
 		slices.SortFunc(list, func(a, b view.Event) int {
 			return cmp.Or(cmp.Compare(a.Stream, b.Stream), cmp.Compare(a.Sequence, b.Sequence))
@@ -234,12 +241,12 @@ func (r *reading) disputed(asOf view.Positions) ([]view.Event, error) {
 
 // bearing hands every event that a look-up finds to take, with the contact that
 // it was found for.
-func (r *reading) bearing(look *rows, contacts []events.ContactKey, asOf view.Positions, take func(events.ContactKey, view.Event)) error {
+func (r *reading) bearing(look *sqlitefile.Bulk, contacts []events.ContactKey, asOf view.Positions, take func(events.ContactKey, view.Event)) error {
 	args := make([]any, len(contacts))
 	for i := range contacts {
 		args[i] = contacts[i][:]
 	}
-	return look.look(r.ctx, r.tx, args, func(row *sql.Rows) error {
+	return look.Look(r.ctx, r.tx, args, func(row *sql.Rows) error {
 		var contact, owner, raw sql.RawBytes
 		var e view.Event
 		if err := row.Scan(&contact, &owner, &e.Sequence, &raw); err != nil {

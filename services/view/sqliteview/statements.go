@@ -3,37 +3,28 @@ package sqliteview
 import (
 	"context"
 	"database/sql"
-	"strings"
+
+	"github.com/assenso/assenso/services/sqlitefile"
 )
-
-// width is how many rows one statement writes or looks up; what is left over
-// goes singly.
-const width = 64
-
-// rows is a prepared statement for many rows and for one.
-type rows struct {
-	columns   int
-	many, one *sql.Stmt
-}
 
 // lookups are what the writer and the readers ask, each on connections of
 // their own.
 type lookups struct {
-	identity, variant rows
-	history, links    rows // by contact
+	identity, variant *sqlitefile.Bulk
+	history, links    *sqlitefile.Bulk // by contact
 	oneEvent          *sql.Stmt
 }
 
 // statements are the writer's hot ones; the rest is prepared where it is used.
 type statements struct {
-	event, identity, variant, link, correction, late, sourceRun, duplicate, typed, listed, due, attempt rows
+	event, identity, variant, link, correction, late, sourceRun, duplicate, typed, listed, due, attempt *sqlitefile.Bulk
 
-	findCalled, findAttempt rows // look-ups by contact
+	findCalled, findAttempt *sqlitefile.Bulk // look-ups by contact
 }
 
 // bulk is a statement for many rows: head, rows of parameters, tail.
 type bulk struct {
-	into       *rows
+	into       **sqlitefile.Bulk
 	columns    int
 	head, tail string
 }
@@ -73,71 +64,10 @@ func (l *lookups) prepare(ctx context.Context, db *sql.DB) error {
 
 func prepareBulk(ctx context.Context, db *sql.DB, list []bulk) error {
 	for _, p := range list {
-		p.into.columns = p.columns
-		row := "(" + strings.TrimSuffix(strings.Repeat("?,", p.columns), ",") + ")"
 		var err error
-		if p.into.one, err = db.PrepareContext(ctx, p.head+row+p.tail); err != nil {
-			return failed("prepare view statements", err)
-		}
-		if p.into.many, err = db.PrepareContext(ctx, p.head+row+strings.Repeat(","+row, width-1)+p.tail); err != nil {
+		if *p.into, err = sqlitefile.PrepareBulk(ctx, db, p.columns, p.head, p.tail); err != nil {
 			return failed("prepare view statements", err)
 		}
 	}
 	return nil
-}
-
-// write runs the statement over all of args, which hold whole rows, and
-// returns how many rows were written.
-func (r *rows) write(ctx context.Context, tx *sql.Tx, args []any) (int64, error) {
-	var written int64
-	err := r.each(ctx, tx, args, func(st *sql.Stmt, part []any) error {
-		res, err := st.ExecContext(ctx, part...)
-		if err != nil {
-			return err
-		}
-		n, err := res.RowsAffected()
-		written += n
-		return err
-	})
-	return written, err
-}
-
-// look runs a look-up over all of args and hands every row to scan.
-func (r *rows) look(ctx context.Context, tx *sql.Tx, args []any, scan func(*sql.Rows) error) error {
-	return r.each(ctx, tx, args, func(st *sql.Stmt, part []any) error {
-		found, err := st.QueryContext(ctx, part...)
-		return drain(found, err, scan)
-	})
-}
-
-func (r *rows) each(ctx context.Context, tx *sql.Tx, args []any, run func(*sql.Stmt, []any) error) error {
-	if len(args) == 0 {
-		return nil
-	}
-	many, one := tx.StmtContext(ctx, r.many), tx.StmtContext(ctx, r.one)
-	for len(args) > 0 {
-		st, n := one, r.columns
-		if len(args) >= width*r.columns {
-			st, n = many, width*r.columns
-		}
-		if err := run(st, args[:n]); err != nil {
-			return err
-		}
-		args = args[n:]
-	}
-	return nil
-}
-
-// drain hands every row to scan and closes found.
-func drain(found *sql.Rows, err error, scan func(*sql.Rows) error) error {
-	if err != nil {
-		return err
-	}
-	defer found.Close()
-	for found.Next() {
-		if err := scan(found); err != nil {
-			return err
-		}
-	}
-	return found.Err()
 }

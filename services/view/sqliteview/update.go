@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/sqlitefile"
 	"github.com/assenso/assenso/services/view"
 )
 
@@ -80,7 +81,7 @@ func (s *Store) projection(ctx context.Context, p view.Projection) (int64, error
 func (s *Store) progress(ctx context.Context, db querier, projection int64) (view.Progress, error) {
 	out := view.Progress{}
 	found, err := db.QueryContext(ctx, `SELECT s.name, p.sequence, p.recorded_us FROM position p JOIN stream s ON s.id = p.stream WHERE p.projection = ?`, projection)
-	return out, drain(found, err, func(r *sql.Rows) error {
+	return out, sqlitefile.Drain(found, err, func(r *sql.Rows) error {
 		var name string
 		var sequence uint64
 		var at int64

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/sqlitefile"
 	"github.com/assenso/assenso/services/view"
 )
 
@@ -117,7 +118,7 @@ func (t *transaction) PutFindings(in []view.AttemptFindings) error {
 		}
 		args = append(args, a.Contact[:], a.Sequence, ids[a.CampaignRef], stream, a.DialledAt.UnixMicro(), a.Known.UnixMicro(), a.Source, a.ID, len(sorted[i].Findings), body)
 	}
-	_, err = t.store.stmts.attempt.write(t.ctx, t.tx, args)
+	_, err = t.store.stmts.attempt.Write(t.ctx, t.tx, args)
 	return failed(op, err)
 }
 
@@ -135,7 +136,7 @@ func (t *transaction) DropAttempts(attempts []view.Attempt) error {
 // FindingsOf implements view.Tx.
 func (t *transaction) FindingsOf(contacts []events.ContactKey) (map[events.ContactKey][]view.AttemptFindings, error) {
 	out := map[events.ContactKey][]view.AttemptFindings{}
-	err := t.store.stmts.findAttempt.look(t.ctx, t.tx, keyArgs(contacts), func(r *sql.Rows) error {
+	err := t.store.stmts.findAttempt.Look(t.ctx, t.tx, keyArgs(contacts), func(r *sql.Rows) error {
 		var one view.AttemptFindings
 		if err := scanAttempt(r, &one.Attempt, &one.Findings); err != nil {
 			return err
@@ -244,7 +245,7 @@ func readCampaigns(r *reading, where string, args ...any) ([]view.Campaign, erro
 func (t *transaction) Sweeps() ([]view.Sweep, error) {
 	var out []view.Sweep
 	rows, err := t.tx.QueryContext(t.ctx, `SELECT c.controller, c.campaign, s.from_us, s.until_us, s.after FROM sweep s JOIN campaign c ON c.id = s.campaign ORDER BY c.controller, c.campaign`)
-	err = drain(rows, err, func(r *sql.Rows) error {
+	err = sqlitefile.Drain(rows, err, func(r *sql.Rows) error {
 		var s view.Sweep
 		var from, until int64
 		var after sql.RawBytes
@@ -290,7 +291,7 @@ func (t *transaction) SweepContacts(s view.Sweep, limit int) ([]events.ContactKe
 	var out []events.ContactKey
 	rows, err := t.tx.QueryContext(t.ctx, `SELECT DISTINCT contact FROM attempt WHERE campaign = (SELECT id FROM campaign WHERE controller = ? AND campaign = ?)
 		AND contact > ? AND dialled_us BETWEEN ? AND ? ORDER BY contact LIMIT ?`, s.Controller, s.Campaign, s.After[:], s.From.UnixMicro(), s.Until.UnixMicro(), limit)
-	err = drain(rows, err, func(r *sql.Rows) error {
+	err = sqlitefile.Drain(rows, err, func(r *sql.Rows) error {
 		var contact sql.RawBytes
 		if err := r.Scan(&contact); err != nil {
 			return err
