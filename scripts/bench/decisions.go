@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"go.uber.org/zap"
 
 	"github.com/assenso/assenso/events"
@@ -103,8 +104,8 @@ func gateMemory(s settings, st gate.Stats) {
 	s.figure("templates", float64(st.Templates), "")
 }
 
-// latencies prints what a run of answers took.
-func (s settings) latencies(what string, all []time.Duration) {
+// latencies prints what a run of answers took and returns the 99th percentile.
+func (s settings) latencies(what string, all []time.Duration) time.Duration {
 	slices.Sort(all)
 	at := func(p float64) float64 {
 		return float64(all[min(int(p*float64(len(all))), len(all)-1)].Nanoseconds()) / 1000
@@ -113,6 +114,7 @@ func (s settings) latencies(what string, all []time.Duration) {
 	s.figure(what+", p99", at(0.99), "µs")
 	s.figure(what+", p99.9", at(0.999), "µs")
 	s.figure(what+", answers", float64(len(all)), "")
+	return time.Duration(at(0.99) * 1000)
 }
 
 func someone(contacts int) int { return rand.IntN(contacts) }
@@ -168,15 +170,73 @@ func questionTo(contacts int) events.Question {
 	return events.Question{Number: populationPhone(someone(contacts)).E164(), Controller: "A", Campaign: "K-A", CLI: populationCLI}
 }
 
+// askOverNATS measures answers over NATS beside a bare reply over the same
+// broker: while nothing is recorded, and while as many answers are given and
+// recorded in the house as the questions before asked for.
 func askOverNATS(ctx context.Context, s settings, h *whole.House) error {
 	contacts := h.Gate().Stats().Contacts
 	took, err := dialer(ctx, "nats", h.BrokerURL(), s.rate, contacts, s.seconds)
 	if err != nil {
 		return err
 	}
-	s.latencies(fmt.Sprintf("over NATS, signed, at %d questions/s", s.rate), took)
+	answers := s.latencies(fmt.Sprintf("over NATS, signed, at %d questions/s", s.rate), took)
 	s.figure("receipts not yet in the queue at the end", float64(h.Issuer().Unrecorded()), "")
+	if err := allRecorded(ctx, h); err != nil {
+		return err
+	}
+	stop, err := echo(ctx, h)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	if took, err = dialer(ctx, "echo", h.BrokerURL(), s.rate, contacts, s.seconds); err != nil {
+		return err
+	}
+	s.latencies("raw reply over NATS, nothing recorded", took)
+	asked := make(chan error, 1)
+	go func() {
+		_, err := paced(ctx, s.rate, s.seconds, func(ctx context.Context) error {
+			_, err := h.Issuer().Ask(ctx, questionTo(contacts))
+			return err
+		})
+		asked <- err
+	}()
+	took, err = dialer(ctx, "echo", h.BrokerURL(), s.rate, contacts, s.seconds)
+	if err := errors.Join(err, <-asked); err != nil {
+		return err
+	}
+	raw := s.latencies("raw reply over NATS, as many recorded meanwhile", took)
+	s.figure("answers over NATS to raw replies, p99", float64(answers)/float64(raw), "of raw")
 	return allRecorded(ctx, h)
+}
+
+// echoSubject is answered with the bytes of a receipt by nothing but a handler
+// of the NATS client.
+const echoSubject = "bench.echo"
+
+// echo answers echoSubject until it is stopped.
+func echo(ctx context.Context, h *whole.House) (stop func(), err error) {
+	r, err := h.Issuer().Ask(ctx, questionTo(h.Gate().Stats().Contacts))
+	if err != nil {
+		return nil, err
+	}
+	reply := r.AppendCanonical(nil)
+	nc, err := nats.Connect(h.BrokerURL())
+	if err != nil {
+		return nil, err
+	}
+	_, err = nc.Subscribe(echoSubject, func(m *nats.Msg) {
+		// An answer that was not sent is one that the dialer misses.
+		_ = m.Respond(reply)
+	})
+	if err == nil {
+		err = nc.Flush()
+	}
+	if err != nil {
+		nc.Close()
+		return nil, err
+	}
+	return nc.Close, nil
 }
 
 func askOverHTTP(ctx context.Context, s settings, h *whole.House) error {

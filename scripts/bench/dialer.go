@@ -21,8 +21,8 @@ import (
 )
 
 // askArgument makes this program a dialer that only asks: bench ask HOW URL
-// RATE CONTACTS SECONDS. It writes how long each answer took as little-endian
-// nanoseconds.
+// RATE CONTACTS SECONDS. HOW is nats, http, or echo, which asks echoSubject of a
+// NATS server. It writes how long each answer took as little-endian nanoseconds.
 const askArgument = "ask"
 
 // dialer runs a dialer in a process of its own, as dialers are.
@@ -105,6 +105,10 @@ func asker(how, url string, question func() ([]byte, error)) (one func(context.C
 			return errors.Join(err, answer.Body.Close(), receipt(text))
 		}, c.CloseIdleConnections, nil
 	}
+	subject := events.DecideSubject("A")
+	if how == "echo" {
+		subject = echoSubject
+	}
 	nc, err := nats.Connect(url)
 	if err != nil {
 		return nil, nil, err
@@ -116,7 +120,7 @@ func asker(how, url string, question func() ([]byte, error)) (one func(context.C
 		}
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 		defer cancel()
-		m, err := nc.RequestWithContext(ctx, events.DecideSubject("A"), body)
+		m, err := nc.RequestWithContext(ctx, subject, body)
 		if err != nil {
 			return err
 		}
@@ -129,11 +133,12 @@ func paced(ctx context.Context, rate int, length time.Duration, ask func(context
 	n := max(int(length.Seconds()*float64(rate)), 1)
 	took, errs := make([]time.Duration, n), make([]error, n)
 	var all sync.WaitGroup
+	sleep := sleeper()
 	begin := time.Now()
 	for i := range n {
 		due := begin.Add(time.Duration(i) * time.Second / time.Duration(rate))
 		if wait := time.Until(due); wait > 0 {
-			time.Sleep(wait)
+			sleep(wait)
 		}
 		all.Go(func() {
 			errs[i] = ask(ctx)

@@ -43,8 +43,8 @@ type Issuer struct {
 
 // Bounds of the recording of receipts.
 const (
-	recordEvery = 50 * time.Millisecond
-	recordBatch = 1000
+	recordEvery = 100 * time.Millisecond // a batch has its price, however few receipts it holds; a process that is killed loses what is not in one
+	recordBatch = 4000
 	maxWaiting  = 100_000 // receipts; beyond it questions are blocked
 )
 
