@@ -75,7 +75,7 @@ fuzz: ## Run every fuzz target for FUZZTIME (10s) each
 bench: ## Measure durable recording and projection as shares of the raw engine
 	go run ./scripts/bench $(BENCHFLAGS)
 
-chaos: build ## Kill the program CYCLES (50) times under load, then compare ledger, state and report
+chaos: build ## Kill the program CYCLES (50) times under load, then compare ledger, state, report, dialers and answers
 	go run ./scripts/chaos -cycles $(CYCLES) -seed $(SEED) -program bin/assenso
 
 verify: format vet tidy generated boundaries ## Check formatting, go.mod files, generated files and boundaries

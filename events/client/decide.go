@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"crypto/ed25519"
 	"encoding/json"
@@ -139,7 +140,8 @@ func answers(r *events.Receipt, q *events.Question) error {
 	switch {
 	case r.Verdict != events.VerdictAllow && r.Verdict != events.VerdictWarn && r.Verdict != events.VerdictBlock:
 		return errors.New("it bears no verdict")
-	case r.Asked.Controller != q.Controller || r.Asked.Campaign != q.Campaign || r.Asked.Attempt != q.Attempt ||
+	case r.Asked.Controller != q.Controller || r.Asked.Campaign != q.Campaign ||
+		r.Asked.Attempt != cmp.Or(q.Attempt, r.Decision) || // an attempt without a name gets that of the decision
 		q.Contact != "" && r.Asked.Contact != q.Contact || q.Purpose != "" && r.Asked.Purpose != q.Purpose ||
 		q.Channel != "" && r.Asked.Channel != q.Channel:
 		return errors.New("it answers another question")

@@ -53,7 +53,14 @@ func (b *book) sent(s submission) {
 	}
 }
 
-// touched lists the numbers that were sent.
+// about notes a number that somebody asked about.
+func (b *book) about(number string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.numbers[number] = true
+}
+
+// touched lists the numbers that were sent or asked about.
 func (b *book) touched() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

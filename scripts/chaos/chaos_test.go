@@ -117,6 +117,11 @@ func history(t *testing.T) (*book, []record) {
 }
 
 func TestAWholeLedgerPassesAndEachFaultIsFound(t *testing.T) {
+	byHouse := func(source string, kind events.Type, data string) []byte {
+		w := world{seed: 9, contacts: 5}
+		return stored(t, w.event(source, "h-1", kind, day, "A", "K-A", w.contact(0, data)))
+	}
+	answer := `,"attempt":"h-1","verdict":"allow","reasons":[],"expires_at":"2026-09-15T09:00:00Z","pack":"it","positions":{}`
 	stranger := world{seed: 9, contacts: 5}.event("stranger", "x", events.TypeListScreened, day, "A", "", `{"list":"L-A"}`)
 	for _, c := range []struct {
 		name   string
@@ -130,6 +135,12 @@ func TestAWholeLedgerPassesAndEachFaultIsFound(t *testing.T) {
 		{"an accepted event lost", func(r []record) []record { return slices.Delete(r, 4, 5) }, "was acknowledged and is not in the ledger", 0},
 		{"a receipt that lied", func(r []record) []record { r[1].place, r[2].place = r[2].place, r[1].place; return r }, "which holds", 0},
 		{"a stranger", func(r []record) []record { return append(r, record{place{"LEDGER_REF", 1}, stored(t, stranger)}) }, "which nobody sent", 0},
+		{"the gate's answer", func(r []record) []record {
+			return append(r, record{place{"LEDGER_00", 41}, byHouse(events.GateSource, events.TypeDecisionIssued, answer)})
+		}, "", 0},
+		{"an answer that is not the gate's", func(r []record) []record {
+			return append(r, record{place{"LEDGER_00", 41}, byHouse("crm-0", events.TypeDecisionIssued, answer)})
+		}, "which nobody sent", 0},
 		{"rubbish", func(r []record) []record { return append(r, record{place{"LEDGER_REF", 1}, []byte("{")}) }, "decode", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -143,6 +154,78 @@ func TestAWholeLedgerPassesAndEachFaultIsFound(t *testing.T) {
 				t.Errorf("%d copies, want %d", a.copies, c.copies)
 			}
 		})
+	}
+}
+
+// What dialers should know is computed from the ledger, for each controller by
+// itself: every stop that is missing there is missing among the stops.
+func TestStopsComeFromTheLedger(t *testing.T) {
+	b, records := history(t)
+	whole := b.check(records)
+	for _, c := range controllers {
+		stops, err := whole.expected(c, now)
+		if err != nil || len(stops) == 0 {
+			t.Fatalf("%s: %d stops, %v", c, len(stops), err)
+		}
+		other := slices.DeleteFunc(slices.Clone(records), func(r record) bool {
+			e, _, _, err := read(r.body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return e.Controller == c && (e.Type == events.TypeConsentRevoked || e.Type == events.TypeOppositionRegistered)
+		})
+		less, err := b.check(other).expected(c, now)
+		if err != nil || len(differences("what the dialer knows", stops, less)) == 0 {
+			t.Errorf("%s: nothing is missing without the revocations and oppositions (%v)", c, err)
+		}
+		kept := controllers[1-slices.Index(controllers, c)]
+		before, err1 := whole.expected(kept, now)
+		after, err2 := b.check(other).expected(kept, now)
+		if d := cmp.Diff(before, after); d != "" || err1 != nil || err2 != nil {
+			t.Errorf("%s: what %s must stop changed (-before +after) %v %v:\n%s", c, kept, err1, err2, d)
+		}
+	}
+}
+
+func TestADialerMustBeToldOfEveryStop(t *testing.T) {
+	key := eventstest.Key("+393401000001")
+	stops := map[string]string{key.String(): "revocation"}
+	d := &dialer{controller: "A", heard: map[events.ContactKey]bool{}}
+	if faults := d.unheard(stops); len(faults) != 1 || !strings.Contains(faults[0], key.String()) {
+		t.Errorf("faults %q, want one", faults)
+	}
+	d.told(events.FeedMessage{Contact: key})
+	if faults := d.unheard(stops); len(faults) != 0 {
+		t.Errorf("faults %q of a dialer that was told", faults)
+	}
+}
+
+func TestAnswersOfTheGateMustBeInTheLedger(t *testing.T) {
+	a := &audit{answers: map[string]bool{"d-1": true}}
+	all := dialers{{receipts: []events.Receipt{{Decision: "d-1"}}}, {receipts: []events.Receipt{{Decision: "d-2"}}}}
+	if faults := a.unrecorded(all); len(faults) != 1 || !strings.Contains(faults[0], "d-2") {
+		t.Errorf("faults %q, want one about d-2", faults)
+	}
+}
+
+// A receipt is handed in until the ledger has it; one that is refused is an
+// error.
+func TestReceiptsAreHandedInUntilTheyAreRecorded(t *testing.T) {
+	answers := []string{`{"result":"accepted"}`, `{"result":"recorded"}`}
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprint(w, answers[min(asked, len(answers)-1)])
+		asked++
+	}))
+	defer server.Close()
+	all := dialers{{controller: "A", receipts: []events.Receipt{{Decision: "d-1"}}, unanswered: 2}}
+	said, err := all.handIn(t.Context(), newAsker(server.URL, time.Minute))
+	if err != nil || asked != 2 || !strings.HasPrefix(said, "1 questions answered, 1 of the receipts") || !strings.HasSuffix(said, "2 questions without an answer") {
+		t.Errorf("%q after %d tries: %v", said, asked, err)
+	}
+	answers = []string{`{"result":"rejected"}`}
+	if _, err := all.handIn(t.Context(), newAsker(server.URL, time.Minute)); err == nil {
+		t.Error("a refused receipt is no error")
 	}
 }
 

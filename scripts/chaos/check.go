@@ -9,6 +9,7 @@ import (
 	"github.com/assenso/assenso/events"
 	"github.com/assenso/assenso/services/codec"
 	"github.com/assenso/assenso/services/contact"
+	"github.com/assenso/assenso/services/feed"
 )
 
 // record is one stored event.
@@ -22,6 +23,7 @@ type audit struct {
 	events   int
 	copies   int // of one identity and payload beyond the first: readers skip them
 	calls    map[string]int
+	answers  map[string]bool // of the gate, by the id of the decision
 	contacts map[events.ContactKey][]*contact.Fact
 	faults   []string
 }
@@ -35,7 +37,7 @@ func (a *audit) fault(format string, args ...any) {
 func (b *book) check(records []record) *audit {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	a := &audit{calls: map[string]int{}, contacts: map[events.ContactKey][]*contact.Fact{}}
+	a := &audit{calls: map[string]int{}, answers: map[string]bool{}, contacts: map[events.ContactKey][]*contact.Fact{}}
 	holds := map[place]events.Identity{}
 	marks := map[events.Identity]map[string]bool{}
 	latest := map[string]events.Instant{}
@@ -49,9 +51,12 @@ func (b *book) check(records []record) *audit {
 		id := e.Identity()
 		holds[r.place] = id
 		sent := b.entries[id]
-		if _, known := marksOf(sent)[mark]; !known {
+		if _, known := marksOf(sent)[mark]; !known && !own(&e) {
 			a.fault("%s %d holds %s (%q), which nobody sent", r.stream, r.sequence, name(id), mark)
 			continue
+		}
+		if e.Type == events.TypeDecisionIssued {
+			a.answers[e.ID] = true
 		}
 		if marks[id] == nil {
 			marks[id] = map[string]bool{}
@@ -69,6 +74,25 @@ func (b *book) check(records []record) *audit {
 	}
 	b.missing(a, holds, marks)
 	return a
+}
+
+// own reports whether the house itself says an event: answers of the gate and
+// what dialers acknowledged.
+func own(e *events.Event) bool {
+	return e.Source == events.GateSource && e.Type == events.TypeDecisionIssued ||
+		e.Source == feed.Source && e.Type == events.TypeSuppressionAcknowledged
+}
+
+// unrecorded lists the answers of the gate that the ledger lacks.
+func (a *audit) unrecorded(all dialers) (faults []string) {
+	for _, d := range all {
+		for i := range d.receipts {
+			if id := d.receipts[i].Decision; !a.answers[id] {
+				faults = append(faults, fmt.Sprintf("the gate's answer %s is not in the ledger", id))
+			}
+		}
+	}
+	return faults
 }
 
 func marksOf(e *entry) map[string]bool {

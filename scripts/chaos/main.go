@@ -5,9 +5,14 @@
 //
 //	go run ./scripts/chaos -program bin/assenso -cycles 50 -seed 1
 //
+// Meanwhile dialers follow the feed and ask the gate through all lives of the
+// program.
+//
 // It fails when an acknowledged event is missing or lies elsewhere than its
 // receipt said, when the ledger holds what nobody sent, when an event counts
-// twice, or when state or report differ. The same seed sends the same events
+// twice, when state or report differ, when a dialer was not told of a stop or
+// knows another set of them than one that begins anew or than the ledger holds,
+// or when an answer of the gate is not in the ledger. The same seed sends the same events
 // and draws the same delays; what the machine does in between is its own.
 package main
 
@@ -98,22 +103,32 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err := begin(ctx, server, crew); err != nil {
 		return err
 	}
-	loaded := crew.start(ctx)
+	dialers, err := openDialers(ctx, "nats://"+server.broker, "chaos")
+	if err != nil {
+		return err
+	}
+	defer dialers.close()
+	loaded, hangUp := crew.start(ctx), dialers.start(ctx, w, crew.book)
+	stop := func() error { return errors.Join(crew.stop(loaded), hangUp()) }
 	if err := kill(ctx, server, crew.book, p, out); err != nil {
-		return errors.Join(err, crew.stop(loaded))
+		return errors.Join(err, stop())
 	}
 	if err := server.start(ctx); err != nil {
-		return errors.Join(err, crew.stop(loaded))
+		return errors.Join(err, stop())
 	}
-	if err := errors.Join(crew.stop(loaded), server.ready(ctx)); err != nil {
+	if err := errors.Join(stop(), server.ready(ctx)); err != nil {
+		return err
+	}
+	asked, err := dialers.handIn(ctx, newAsker(server.base, p.limit))
+	if err != nil {
 		return err
 	}
 	until, err := crew.seal(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(out, "%d cycles, %s\n", p.cycles, crew.book.summary())
-	return verify(ctx, server, crew, p, until, out)
+	fmt.Fprintf(out, "%d cycles, %s\n%s\n", p.cycles, crew.book.summary(), asked)
+	return verify(ctx, server, crew, dialers, p, until, out)
 }
 
 // begin starts the program for the first time and records the campaigns.

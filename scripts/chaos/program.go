@@ -23,6 +23,7 @@ type program struct {
 	path, data string
 	address    string
 	base       string // URL
+	broker     string // host and port of NATS
 	limit      time.Duration
 	cmd        *exec.Cmd
 	ended      chan error // of the present life; one value
@@ -34,7 +35,11 @@ func newProgram(path, data string, limit time.Duration) (*program, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &program{path: path, data: data, address: address, base: "http://" + address, limit: limit}, nil
+	broker, err := freeAddress()
+	if err != nil {
+		return nil, err
+	}
+	return &program{path: path, data: data, address: address, base: "http://" + address, broker: broker, limit: limit}, nil
 }
 
 // freeAddress finds a port of loopback that nobody listens on now.
@@ -50,6 +55,7 @@ func freeAddress() (string, error) {
 func (p *program) start(ctx context.Context) error {
 	p.output = &tail{}
 	p.cmd = exec.CommandContext(ctx, p.path, "serve", "--data", p.data, "--listen", p.address)
+	p.cmd.Env = append(os.Environ(), "ASSENSO_NATS__LISTEN="+p.broker)
 	p.cmd.Stdout, p.cmd.Stderr = p.output, p.output
 	if err := p.cmd.Start(); err != nil {
 		p.cmd = nil

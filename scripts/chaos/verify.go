@@ -16,13 +16,17 @@ import (
 
 // verify holds the ledger against the book, and the live answers against the
 // ledger and against a house that has nothing but the ledger and the vault.
-func verify(ctx context.Context, server *program, crew *crew, p plan, until events.Instant, out io.Writer) error {
+func verify(ctx context.Context, server *program, crew *crew, dialers dialers, p plan, until events.Instant, out io.Writer) error {
 	if err := server.level(ctx); err != nil {
 		return fmt.Errorf("wait for the survivor: %w", err)
 	}
 	live, err := survey(ctx, newAsker(server.base, p.limit), crew.book.touched(), until)
 	if err != nil {
 		return fmt.Errorf("ask the survivor: %w", err)
+	}
+	stops, faults, err := heard(ctx, server, dialers, live.keys, p, until)
+	if err != nil {
+		return fmt.Errorf("ask the dialers: %w", err)
 	}
 	if err := server.finish(); err != nil {
 		return err
@@ -32,7 +36,14 @@ func verify(ctx context.Context, server *program, crew *crew, p plan, until even
 		return err
 	}
 	audit := crew.book.check(records)
-	faults := audit.faults
+	faults = append(append(audit.faults, faults...), audit.unrecorded(dialers)...)
+	for controller, known := range stops {
+		holds, err := audit.expected(controller, until)
+		if err != nil {
+			return err
+		}
+		faults = append(faults, differences("what the dialer of "+controller+" knows", holds, known)...)
+	}
 	folded, err := audit.states(until)
 	if err != nil {
 		return err
@@ -53,14 +64,40 @@ func verify(ctx context.Context, server *program, crew *crew, p plan, until even
 	}
 	faults = append(faults, differences("the rebuilt report", live.reports, rebuilt.reports)...)
 	faults = append(faults, differences("the rebuilt state", live.states, rebuilt.states)...)
-	fmt.Fprintf(out, "ledger: %d events, %d of them copies that readers skip; %d contacts, %d reports compared\n",
-		audit.events, audit.copies, len(folded), len(live.reports))
+	stopped := 0
+	for _, known := range stops {
+		stopped += len(known)
+	}
+	fmt.Fprintf(out, "ledger: %d events, %d of them copies that readers skip; %d contacts, %d reports, %d stops that dialers know compared\n",
+		audit.events, audit.copies, len(folded), len(live.reports), stopped)
 	if len(faults) > 0 {
 		shown := faults[:min(len(faults), 20)]
 		return fmt.Errorf("%d faults:\n  %s", len(faults), strings.Join(shown, "\n  "))
 	}
-	fmt.Fprintln(out, "everything acknowledged is in the ledger, once in effect; states equal the fold, reports equal the rebuild")
+	fmt.Fprintln(out, "everything acknowledged and every answer of the gate is in the ledger, once in effect; states equal the fold, reports equal the rebuild, and dialers know what the ledger stops")
 	return nil
+}
+
+// heard returns what the dialers know, and where they differ from dialers that
+// begin anew or were not told.
+func heard(ctx context.Context, server *program, all dialers, keys []string, p plan, until events.Instant) (stops map[string]map[string]string, faults []string, err error) {
+	if stops, err = all.stops(ctx, keys, until, p.limit); err != nil {
+		return nil, nil, err
+	}
+	fresh, err := openDialers(ctx, "nats://"+server.broker, "anew")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer fresh.close()
+	anew, err := fresh.stops(ctx, keys, until, p.limit)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, d := range all {
+		faults = append(faults, differences("what the dialer of "+d.controller+" knows", anew[d.controller], stops[d.controller])...)
+		faults = append(faults, d.unheard(stops[d.controller])...)
+	}
+	return stops, faults, nil
 }
 
 // survey asks for the reports, and for all that is known of the numbers.

@@ -85,6 +85,19 @@ func TestAnAllowanceHoldsUntilItExpires(t *testing.T) {
 	}
 }
 
+// The gate gives an attempt without a name that of its decision.
+func TestAnAttemptNeedsNoName(t *testing.T) {
+	g := keeper(t)
+	nameless := question
+	nameless.Attempt = ""
+	for attempt, want := range map[string]error{"d-1": nil, "a-2": client.ErrUntrusted, "": client.ErrUntrusted} {
+		g.answer = func(_ events.Question, r *events.Receipt) any { r.Asked.Attempt = attempt; r.Sign(g.key); return r }
+		if d, err := client.Decide(soon(t), g.nc, nameless); !errors.Is(err, want) || d.MayCall() != (want == nil) {
+			t.Errorf("attempt %q: %s, error %v, want %v", attempt, d.Verdict(), err, want)
+		}
+	}
+}
+
 func TestWarningsAndBlocksBearTheirRules(t *testing.T) {
 	g := keeper(t)
 	for verdict, allowed := range map[events.Verdict]bool{events.VerdictWarn: true, events.VerdictBlock: false} {
