@@ -46,6 +46,10 @@ func decisionsWith(ctx context.Context, s settings, contacts int) (err error) {
 	}
 	cfg := whole.Default()
 	cfg.Data, cfg.Listen, cfg.NATS.Listen = folder, "127.0.0.1:0", "127.0.0.1:0"
+	cfg.Only = s.only
+	if err := cfg.Check(); err != nil {
+		return err
+	}
 	whole.UseThreads()
 	var people *population
 	h, err := whole.Open(ctx, cfg, whole.Options{Log: zap.NewNop(), GateLedger: func(key func(events.Phone) events.ContactKey) (gate.Ledger, gate.Index) {

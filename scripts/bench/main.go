@@ -29,11 +29,12 @@ type settings struct {
 	dir     string        // a folder on the disk to be measured, empty
 	seconds time.Duration // about how long one figure may take
 
-	attempts int    // of the campaign whose report is built
-	contacts []int  // in the gate's memory
-	numbers  int    // of a list
-	rate     int    // questions a second over NATS and HTTP
-	profile  string // file for the CPU profile of that; empty = none
+	attempts int      // of the campaign whose report is built
+	contacts []int    // in the gate's memory
+	numbers  int      // of a list
+	rate     int      // questions a second over NATS and HTTP
+	only     []string // services of the house that answers; nil = all
+	profile  string   // file for the CPU profile of that; empty = none
 }
 
 // benchmark measures something and prints its figures.
@@ -66,6 +67,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	contacts := flags.String("contacts", "1000000", "contacts in the gate's memory, one run for each: 1000000,10000000")
 	listed := flags.Int("numbers", 200_000, "numbers of a list")
 	rate := flags.Int("rate", 5000, "questions a second over NATS")
+	only := flags.String("only", "", "services of the house whose gate is asked, with commas between them, as of serve --only; to see what each of them costs the answers (default all)")
 	profile := flags.String("profile", "", "file for a CPU profile of the report's build, of questions over NATS, or of a list check")
 	flags.Usage = func() {
 		fmt.Fprintf(flags.Output(), "usage: bench [flags] [%s]\n", strings.Join(names, " | "))
@@ -81,12 +83,16 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
+	var services []string
+	if *only != "" {
+		services = strings.Split(*only, ",")
+	}
 	for _, name := range names {
 		b, ok := benchmarks[name]
 		if !ok {
 			return fmt.Errorf("there is no benchmark %q", name)
 		}
-		if err := runOne(ctx, name, b, *dir, settings{out: out, seconds: time.Duration(*seconds * float64(time.Second)), attempts: *attempts, profile: *profile, contacts: sizes, numbers: max(*listed, 1), rate: *rate}); err != nil {
+		if err := runOne(ctx, name, b, *dir, settings{out: out, seconds: time.Duration(*seconds * float64(time.Second)), attempts: *attempts, profile: *profile, contacts: sizes, numbers: max(*listed, 1), rate: *rate, only: services}); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
