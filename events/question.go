@@ -47,6 +47,22 @@ type Question struct {
 	Product       string `json:"product,omitempty"`
 }
 
+// Faults lists what the ledger would refuse in the decision.issued that records
+// the answer: it bears controller, campaign and attempt as given, and no
+// personal data (events.md 1, 4.4). An attempt is the id that a call.concluded
+// will bear. No fault quotes a value.
+func (q *Question) Faults() []Fault {
+	info, _ := TypeDecisionIssued.Info()
+	v := &validation{s: &Submission{}, info: info, env: map[string]any{"controller": q.Controller, "campaign": q.Campaign, "attempt": q.Attempt}}
+	v.controller()
+	v.campaign()
+	v.personalEnvelope()
+	if q.Attempt != "" && personal(v.text("attempt", "id_missing", "id_invalid", maxID)) {
+		v.faultPersonal("attempt")
+	}
+	return v.faults
+}
+
 // Refusal answers a question that cannot be read. The caller must read it as
 // "block".
 type Refusal struct {

@@ -111,3 +111,28 @@ func TestReceiptDecisionEvent(t *testing.T) {
 		t.Errorf("submission %+v is not the receipt's", s.Identity())
 	}
 }
+
+// What a question names must be fit for the event that records the answer.
+func TestQuestionsThatCouldNotBeRecorded(t *testing.T) {
+	for _, c := range []struct {
+		q    Question
+		want string
+	}{
+		{Question{Controller: "A", Campaign: "K-A"}, ""},
+		{Question{Controller: "A", Campaign: "K-A", Attempt: "1700000000.12"}, ""},
+		{Question{}, "controller: controller_missing; campaign: campaign_missing"},
+		{Question{Controller: "A B", Campaign: strings.Repeat("k", 65)}, "controller: controller_invalid; campaign: field_type"},
+		{Question{Controller: "A", Campaign: "+393401234567", Attempt: "a@b.example"}, "campaign: personal_data_in_log; attempt: personal_data_in_log"},
+		{Question{Controller: "A", Campaign: "K-A", Attempt: "+393401234567"}, "attempt: personal_data_in_log"},
+		{Question{Controller: "A", Campaign: "K-A", Attempt: strings.Repeat("a", 129)}, "attempt: id_invalid"},
+		{Question{Controller: "A", Campaign: "K-A", Attempt: "a\n"}, "attempt: id_invalid"},
+	} {
+		got := strings.TrimPrefix((&Refusal{c.q.Faults()}).Error(), "read question: ")
+		if got != c.want {
+			t.Errorf("%+v: %s, want %s", c.q, got, c.want)
+		}
+		if strings.Contains(got, "340") {
+			t.Errorf("a fault quotes the number: %s", got)
+		}
+	}
+}

@@ -8,11 +8,14 @@ import (
 	"unicode/utf8"
 )
 
+// maxID bounds the id of an event, in characters.
+const maxID = 128
+
 func (v *validation) envelope() {
 	if sv, ok := v.env["specversion"].(string); !ok || sv != "1.0" {
 		v.fault("specversion_unsupported", "specversion", `send "1.0"`)
 	}
-	v.s.ID = v.text("id", "id_missing", "id_invalid", 128)
+	v.s.ID = v.text("id", "id_missing", "id_invalid", maxID)
 	v.s.Source = v.text("source", "source_missing", "source_invalid", 256)
 	if v.s.Source != "" && !validSource(v.s.Source) {
 		v.fault("source_invalid", "source", "send a URI-reference without spaces")

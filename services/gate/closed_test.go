@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"context"
 	"os"
 	"path/filepath"
@@ -9,9 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"go.uber.org/zap"
 
 	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/events/eventstest"
 	"github.com/assenso/assenso/services/ledger"
 	"github.com/assenso/assenso/services/projection/projectiontest"
 	"github.com/assenso/assenso/services/rules"
@@ -36,6 +39,26 @@ func permitted() *projectiontest.Builder {
 		b.At(at).Put(id("grant", i), "crm", "consent.granted", "A", "", at, k, grant)
 	}
 	return b
+}
+
+// recordable fails the test when a recorder would refuse the answer.
+func recordable(t must, d Decision) {
+	t.Helper()
+	r := receiptOf(&d)
+	r.Decision = uuid.Must(uuid.NewV7()).String()
+	r.Asked.Attempt = cmp.Or(r.Asked.Attempt, r.Decision)
+	recorded(t, &r)
+}
+
+func recorded(t must, r *events.Receipt) {
+	t.Helper()
+	s, faults := events.Validate(r.DecisionEvent(), events.ValidateOptions{Now: r.At, Family: events.FamilyOutcomes, Normalise: eventstest.Normalise, AllowSubject: true})
+	if len(faults) > 0 {
+		t.Fatalf("a recorder refuses the answer %s: %v", r.DecisionEvent(), faults)
+	}
+	if _, fault := s.Record(s.Subject, events.ContactKey{}); fault != nil {
+		t.Fatalf("a recorder refuses the answer %s: %v", r.DecisionEvent(), fault)
+	}
 }
 
 func id(what string, i int) string { return what + "-" + string(rune('a'+i)) }
@@ -72,6 +95,8 @@ func TestGateFailsClosed(t *testing.T) {
 	other.Campaign = "K-none"
 	if d := g.Decide(t.Context(), other); d.Verdict != events.VerdictBlock || !has(d, rules.UnknownCampaign) {
 		t.Errorf("an unknown campaign: %+v", d.Reasons)
+	} else {
+		recordable(t, d)
 	}
 
 	source.stale.Store(true)
@@ -96,8 +121,10 @@ func TestGateFailsClosed(t *testing.T) {
 	g.mu.Lock()
 	g.markFull(projectiontest.Contact(1)) // as if an event of the contact had come
 	g.mu.Unlock()
-	if d := g.Decide(t.Context(), ask(1)); d.Verdict != events.VerdictBlock || !has(d, rules.Unsettled) {
+	if d := g.Decide(t.Context(), ask(1)); d.Verdict != events.VerdictBlock || !has(d, rules.Unsettled) || has(d, rules.MissingPack) {
 		t.Errorf("unsettled contact: %+v", d.Reasons)
+	} else {
+		recordable(t, d)
 	}
 	if d := g.Decide(t.Context(), ask(0)); d.Verdict != events.VerdictAllow {
 		t.Errorf("another contact is blocked too: %+v", d.Reasons)
@@ -120,6 +147,8 @@ func TestGateKnowsNothingAtFirst(t *testing.T) {
 	}
 	if d := g.Decide(t.Context(), ask(0)); d.Verdict != events.VerdictBlock || !has(d, rules.Behind) {
 		t.Errorf("%s %+v, want block with %s", d.Verdict, d.Reasons, rules.Behind)
+	} else {
+		recordable(t, d)
 	}
 }
 

@@ -85,13 +85,14 @@ func (g *Gate) try(a rules.Attempt) (d Decision, needs want) {
 	if law, ok := g.law(a, t); ok {
 		d.Decision = law
 	} else {
+		d.Pack = g.cfg.Engine.PackAt(t) // without it the answer could not be recorded
 		needs |= wantHistory
 		doubts = append(doubts, rules.Doubt(rules.Unsettled, "a conflict, a correction or a possible taint of this contact is being resolved: ask again"))
 	}
 	if !g.reference.Opened(a.Controller, a.Campaign, contact.Gate(t)) {
 		doubts = append(doubts, rules.Doubt(rules.UnknownCampaign, "no campaign of this id was opened by this controller: publish campaign.opened first"))
 	}
-	if d.Pack == "" && needs&wantHistory == 0 {
+	if d.Pack == "" {
 		doubts = append(doubts, rules.Doubt(rules.MissingPack, "no rule pack is valid at this instant: add one to the packs"))
 	}
 	if len(doubts) > 0 {

@@ -157,12 +157,7 @@ func (i *Issuer) read(q *events.Question) (rules.Attempt, events.Instant, []even
 		faults = append(faults, events.Fault{Code: code, Field: field, Hint: hint})
 	}
 	key := i.contact(q, fault)
-	if q.Controller == "" {
-		fault("controller_missing", "controller", "name the controller for whom the call is made")
-	}
-	if q.Campaign == "" {
-		fault("campaign_missing", "campaign", "name the campaign of the call")
-	}
+	faults = append(faults, q.Faults()...)
 	if q.Purpose == "" {
 		q.Purpose = string(events.PurposeMarketing)
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"pgregory.net/rapid"
 
 	"github.com/assenso/assenso/events"
 	"github.com/assenso/assenso/services/intake"
@@ -159,6 +160,39 @@ func TestNothingIsAllowedThatCannotBeRecorded(t *testing.T) {
 	}
 	if len(i.Ready()) == 0 {
 		t.Error("ready with a full queue of receipts")
+	}
+}
+
+// Whatever is asked is refused or answered, and every answer can be recorded.
+func TestEveryAnswerCanBeRecorded(t *testing.T) {
+	i := issuing(t, &queue{})
+	texts := func(usual ...string) *rapid.Generator[string] {
+		return rapid.OneOf(rapid.SampledFrom(append(usual, "")), rapid.String(), rapid.StringN(0, 300, -1), rapid.StringMatching(`[A-Za-z0-9._-]{1,70}`))
+	}
+	answered := 0
+	rapid.Check(t, func(t *rapid.T) {
+		q := events.Question{Number: "+393401234567", Controller: texts("A").Draw(t, "controller"), Campaign: texts("K-A").Draw(t, "campaign"),
+			Attempt: texts("a-1").Draw(t, "attempt"), Purpose: texts("marketing").Draw(t, "purpose"), Channel: texts("operator_call").Draw(t, "channel"),
+			Processor: texts("P1").Draw(t, "processor"), CLI: texts("+390844100100").Draw(t, "cli"), OriginCountry: texts("IT").Draw(t, "origin"),
+			AgentCountry: texts("IT").Draw(t, "agent's"), Mode: texts("preview").Draw(t, "mode"), Agent: texts("g-1").Draw(t, "agent"),
+			Basis: texts("consent").Draw(t, "basis"), Grant: texts("grant-a").Draw(t, "grant"), Request: texts("r-1").Draw(t, "request"),
+			Batch: texts("B-A").Draw(t, "batch"), Product: texts("p").Draw(t, "product")}
+		r, err := i.Ask(t.Context(), q)
+		var refusal *events.Refusal
+		switch {
+		case errors.As(err, &refusal):
+			if len(refusal.Errors) == 0 {
+				t.Fatal("a refusal without a fault")
+			}
+		case err != nil:
+			t.Fatal(err)
+		default:
+			answered++
+			recorded(t, &r)
+		}
+	})
+	if answered == 0 {
+		t.Error("no question was answered")
 	}
 }
 

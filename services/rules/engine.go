@@ -136,6 +136,9 @@ func (r *attemptRule) sentence(verdict string) string {
 // Packs returns the law that the engine applies.
 func (e *Engine) Packs() *Packs { return e.packs }
 
+// PackAt returns the name of the pack that decides at an instant.
+func (e *Engine) PackAt(t events.Instant) string { return e.packs.on(events.DateOf(t, events.Rome)).Name }
+
 // take takes an evaluation for one attempt to the contact with that history.
 func (e *Engine) take(h *contact.History, ref *Reference, a Attempt, t, asOf events.Instant) *evaluation {
 	ev := e.spare.Get().(*evaluation)
