@@ -105,7 +105,7 @@ func listWith(ctx context.Context, s settings, contacts int) (err error) {
 	all := []*contender{
 		{name: "number to ruling", pass: func() error { return ruleOn(ctx, h, list) }, cpu: own},
 		{name: "list check, answers and root included", pass: func() error { return checkInProcess(ctx, h, list) }, cpu: own},
-		{name: "list check, over HTTP, recorded", pass: func() error { return checkOverHTTP(ctx, h, list) }},
+		{name: "list check, over HTTP, recorded", pass: func() error { return checkOverHTTP(ctx, h, list) }, cpu: own},
 	}
 	ours := len(all)
 	for _, load := range []func(context.Context, settings, int, []string) ([]*contender, func() error, error){redisSet, postgresTable} {

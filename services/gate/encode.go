@@ -38,6 +38,11 @@ var epoch = events.InstantFromUnixMicro(1_262_304_000_000_000)
 const (
 	milli     = 1000 // microseconds
 	narrowMax = 1 << 40
+
+	// What stands before the fields that flags name, where the template's number
+	// takes one byte.
+	narrowHead = 1 + 1 + 5
+	wideHead   = 1 + 1 + 8
 )
 
 // encoded is one fact as it is stored.
@@ -161,44 +166,75 @@ func (f *encoded) next(b []byte) (rest []byte, err error) { return f.nextIn(b, n
 // nextIn reads like next; texts lie in the given memory and live as long as
 // that. nil = each text in its own.
 func (f *encoded) nextIn(b []byte, texts *texts) (rest []byte, err error) {
-	r := reader{b: b, texts: texts}
-	var flags byte
-	unit := int64(milli)
-	if len(b) >= 7 && b[0]&flagWide == 0 && b[1] < 0x80 { // nearly all
-		flags = b[0]
-		f.template, f.own = uint32(b[1]), own{}
-		f.time = epoch + events.Instant((uint64(b[2])<<32|uint64(binary.BigEndian.Uint32(b[3:])))*milli)
-		f.received = f.time
-		r.b = b[7:]
-		if flags == 0 {
-			return r.b, nil
-		}
-	} else {
-		flags = r.byte()
-		f.template, f.own = uint32(r.uvarint()), own{}
-		if flags&flagWide != 0 {
-			f.time, unit = events.Instant(r.bigEndian(8)), 1
+	var s stored
+	if rest, err = s.next(b); err != nil {
+		return nil, err
+	}
+	f.template, f.time, f.received, f.own = s.template, s.time, s.time+s.ahead, own{}
+	if s.flags&^flagWide != 0 {
+		f.first, f.second = texts.of(s.first), texts.of(s.second)
+		f.dialled, f.confirmed, f.notified = s.dialled, s.confirmed, s.notified
+	}
+	return rest, nil
+}
+
+// stored is one fact as it is read, its texts as they are stored.
+type stored struct {
+	flags         byte
+	template      uint32
+	time          events.Instant
+	ahead         events.Instant // received after time
+	first, second []byte         // nil = none
+	dialled       events.Instant
+	confirmed     events.Instant
+	notified      events.Instant
+}
+
+// next reads the first fact of b and returns what follows it.
+func (s *stored) next(b []byte) (rest []byte, err error) {
+	if len(b) >= narrowHead && b[1] < 0x80 && (b[0]&flagWide == 0 || len(b) >= wideHead) { // nearly all
+		s.flags, s.template = b[0], uint32(b[1])
+		s.ahead, s.dialled, s.first, s.second = 0, 0, nil, nil
+		head, unit := narrowHead, int64(milli)
+		if s.flags&flagWide != 0 {
+			s.time, head, unit = events.Instant(binary.BigEndian.Uint64(b[2:])), wideHead, 1
 		} else {
-			f.time = epoch + events.Instant(r.bigEndian(5)*milli)
+			s.time = epoch + events.Instant((uint64(b[2])<<32|uint64(binary.BigEndian.Uint32(b[3:])))*milli)
 		}
-		f.received = f.time
+		if s.flags&^flagWide == 0 {
+			return b[head:], nil
+		}
+		return s.fields(reader{b: b[head:]}, unit)
 	}
-	if flags&flagAhead != 0 {
-		f.received += events.Instant(r.uvarint())
+	r, unit := reader{b: b}, int64(milli)
+	*s = stored{flags: r.byte(), template: uint32(r.uvarint())}
+	if s.flags&flagWide != 0 {
+		s.time, unit = events.Instant(r.bigEndian(8)), 1
+	} else {
+		s.time = epoch + events.Instant(r.bigEndian(5)*milli)
 	}
-	if flags&flagFirst != 0 {
-		f.first = r.text()
+	return s.fields(r, unit)
+}
+
+// fields reads what the flags name.
+func (s *stored) fields(r reader, unit int64) (rest []byte, err error) {
+	if s.flags&flagAhead != 0 {
+		s.ahead = events.Instant(r.uvarint())
 	}
-	if flags&flagSecond != 0 {
-		f.second = r.text()
+	if s.flags&flagFirst != 0 {
+		s.first = r.text()
 	}
-	if flags&flagDialled != 0 {
-		f.dialled = f.time - events.Instant(r.varint()*unit)
+	if s.flags&flagSecond != 0 {
+		s.second = r.text()
 	}
-	if flags&flagProof != 0 {
-		f.confirmed, f.notified = r.after(f.time), r.after(f.time)
+	if s.flags&flagDialled != 0 {
+		s.dialled = s.time - events.Instant(r.varint()*unit)
 	}
-	if r.failed || flags >= flagProof<<1 || f.received < f.time {
+	s.confirmed, s.notified = 0, 0
+	if s.flags&flagProof != 0 {
+		s.confirmed, s.notified = r.after(s.time), r.after(s.time)
+	}
+	if r.failed || s.flags >= flagProof<<1 || s.time+s.ahead < s.time {
 		return nil, errRecord
 	}
 	return r.b, nil
@@ -208,7 +244,6 @@ func (f *encoded) nextIn(b []byte, texts *texts) (rest []byte, err error) {
 type reader struct {
 	b      []byte
 	failed bool
-	texts  *texts
 }
 
 func (r *reader) take(n int) []byte {
@@ -256,20 +291,41 @@ func (r *reader) after(time events.Instant) events.Instant {
 	return time + events.Instant(unzigzag(v-1))
 }
 
-func (r *reader) text() string {
-	n := r.uvarint()
-	if n == 0 {
-		if id := r.take(16); id != nil {
-			var text [36]byte
-			return r.texts.keep(formatUUID(&text, id))
-		}
-		return ""
+// text takes a text as it is stored: see texts.of.
+func (r *reader) text() []byte {
+	whole := r.b
+	if len(whole) > 0 && whole[0] == 0 { // a UUID
+		return r.take(1 + uuidSize)
 	}
-	return r.texts.keep(r.take(int(min(n, 1<<20))))
+	n := r.uvarint()
+	head := len(whole) - len(r.b)
+	if n > uint64(len(r.b)) {
+		r.failed, r.b = true, nil
+		return nil
+	}
+	r.take(int(n))
+	return whole[:head+int(n)]
 }
+
+const uuidSize = 16
 
 // texts is memory for many short texts, used again after reset.
 type texts struct{ b []byte }
+
+// of returns a text that is stored as b; "" for nil. It lives as keep says.
+func (t *texts) of(b []byte) string {
+	switch {
+	case b == nil:
+		return ""
+	case b[0] == 0:
+		var text [36]byte
+		return t.keep(formatUUID(&text, b[1:]))
+	case b[0] < 0x80: // nearly all
+		return t.keep(b[1:])
+	}
+	_, head := binary.Uvarint(b)
+	return t.keep(b[head:])
+}
 
 func (t *texts) reset() {
 	if t != nil {

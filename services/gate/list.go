@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -37,6 +38,7 @@ type List struct {
 type prepared struct {
 	question *rules.Question
 	referred uint64
+	rulings  sync.Pool // *rulings, each for one goroutine at a time
 }
 
 const (
@@ -166,13 +168,15 @@ func (l *List) sure(ctx context.Context) error {
 }
 
 // question returns the question as of the reference; mu is held.
-func (l *List) question() *rules.Question {
+func (l *List) question() *prepared {
 	p := l.prepared.Load()
 	if p == nil || p.referred != l.gate.referred {
-		p = &prepared{l.gate.cfg.Engine.Prepare(l.gate.reference, l.attempt, l.head.Instant), l.gate.referred}
+		p = &prepared{question: l.gate.cfg.Engine.Prepare(l.gate.reference, l.attempt, l.head.Instant), referred: l.gate.referred}
+		q, at := p.question, l.head.Instant
+		p.rulings.New = func() any { return newRulings(q, at) }
 		l.prepared.Store(p)
 	}
-	return p.question
+	return p
 }
 
 // hold answers a few contacts under one lock, and notes those that are judged
@@ -181,7 +185,9 @@ func (l *List) hold(sc *listScratch, keys []events.ContactKey, out []listcheck.A
 	g := l.gate
 	g.mu.RLock()
 	defer g.mu.RUnlock()
-	q, now := l.question(), max(g.cfg.Clock(), g.floor)
+	p, now := l.question(), max(g.cfg.Clock(), g.floor)
+	rulings := p.rulings.Get().(*rulings)
+	defer p.rulings.Put(rulings)
 	sc.find(g.state, keys[from:to])
 	for i := from; i < to; i++ {
 		if len(g.full) > 0 {
@@ -190,22 +196,41 @@ func (l *List) hold(sc *listScratch, keys []events.ContactKey, out []listcheck.A
 				continue
 			}
 		}
-		out[i] = listcheck.InDoubt(listcheck.Unsettled, l.head.Instant)
-		facts, err := sc.rebuild(keys[i], sc.content(i-from), g.templates)
-		if err != nil {
-			continue // the memory is broken
+		if r, ok := l.rule(sc, rulings, keys[i], sc.content(i-from), now); ok {
+			out[i] = listcheck.Answer{Ruling: r}
+		} else {
+			out[i] = listcheck.InDoubt(listcheck.Unsettled, l.head.Instant)
 		}
-		r, ok := q.Verdict(facts)
-		if !ok {
-			continue
-		}
-		if l.newer(facts, now) {
-			if d, ok := g.cfg.Engine.GateFacts(facts, g.reference, l.attempt, now); ok {
-				r = stricter(r, &d)
-			}
-		}
-		out[i] = listcheck.Answer{Ruling: r}
 	}
+}
+
+// rule answers from the record of a contact, at once where one was answered
+// that is alike to it; mu is held. ok is false where the record does not suffice.
+func (l *List) rule(sc *listScratch, before *rulings, key events.ContactKey, content []byte, now events.Instant) (r rules.Ruling, ok bool) {
+	g := l.gate
+	// Facts that are alike lie before the list: only the campaign can be newer.
+	alike := !l.newer(nil, now) && before.draw(content, g.templates)
+	if alike {
+		if r, ok = before.find(); ok {
+			return r, true
+		}
+	}
+	facts, err := sc.rebuild(key, content, g.templates)
+	if err != nil {
+		return r, false // the memory is broken
+	}
+	if r, ok = before.question.Verdict(facts); !ok {
+		return r, false
+	}
+	if l.newer(facts, now) {
+		if d, ok := g.cfg.Engine.GateFacts(facts, g.reference, l.attempt, now); ok {
+			r = stricter(r, &d)
+		}
+	}
+	if alike {
+		before.note(r)
+	}
+	return r, true
 }
 
 // newer reports whether something of the contact or the campaign happened after
@@ -299,7 +324,7 @@ func (l *List) whole(h *contact.History, key events.ContactKey) rules.Ruling {
 		grant, is := f.Data.(*events.ConsentGranted)
 		return is && grant.CollectionAttempt != ""
 	})
-	if without, ok := l.question().Verdict(settled); ok {
+	if without, ok := l.question().question.Verdict(settled); ok {
 		r.RegisterUntil = without.RegisterUntil
 	}
 	if now := max(g.cfg.Clock(), g.floor); !l.head.Plan && now != l.head.Instant {
