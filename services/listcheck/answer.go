@@ -87,7 +87,25 @@ func (a *Answer) Rules() []events.ReasonEffect {
 // encoder writes answers. It keeps what many answers have in common; it is for
 // one goroutine.
 type encoder struct {
+	tails   [tailSlots]tail
 	reasons map[why][]byte
+}
+
+// tail is the text of an answer behind its index: most answers of a list are
+// one of a few. It is the zero tail until it is used.
+type tail struct {
+	answer  Answer
+	text    []byte
+	reasons int // how much of it comes before ref
+}
+
+// tailSlots is how many tails are kept, each in the place that its answer has.
+const tailSlots = 64
+
+// slot is the place of an answer: any will do.
+func (a *Answer) slot() uint64 {
+	const odd = 0x9e3779b97f4a7c15 // spreads its upper bits
+	return ((uint64(a.Blocks)^uint64(a.Warns)<<32^uint64(a.Doubt))*odd ^ uint64(a.ValidUntil)*odd ^ uint64(a.RegisterUntil)) * odd >> 32 % tailSlots
 }
 
 // why is what makes the reasons of an answer.
@@ -117,18 +135,31 @@ func (e *encoder) append(dst []byte, l *line, a *Answer, full bool) []byte {
 		dst = append(appendFaults(append(dst, `"errors":`...), l.errors), ',')
 	}
 	dst = strconv.AppendUint(append(dst, `"index":`...), l.index, 10)
-	dst = append(append(dst, `,"reasons":`...), e.why(a)...)
-	if full && l.ref != "" {
-		dst = appendText(append(dst, `,"ref":`...), l.ref)
+	t := e.tail(a)
+	if !full || l.ref == "" {
+		return append(dst, t.text...)
 	}
+	dst = appendText(append(append(dst, t.text[:t.reasons]...), `,"ref":`...), l.ref)
+	return append(dst, t.text[t.reasons:]...)
+}
+
+// tail returns the tail of an answer, in the memory of the encoder.
+func (e *encoder) tail(a *Answer) *tail {
+	t := &e.tails[a.slot()]
+	if t.text != nil && t.answer == *a {
+		return t
+	}
+	t.answer = *a
+	t.text = append(append(t.text[:0], `,"reasons":`...), e.why(a)...)
+	t.reasons = len(t.text)
 	if !a.RegisterUntil.IsZero() {
-		dst = append(a.RegisterUntil.AppendFormat(append(dst, `,"register_until":"`...)), '"')
+		t.text = append(a.RegisterUntil.AppendFormat(append(t.text, `,"register_until":"`...)), '"')
 	}
 	if !a.ValidUntil.IsZero() {
-		dst = append(a.ValidUntil.AppendFormat(append(dst, `,"valid_until":"`...)), '"')
+		t.text = append(a.ValidUntil.AppendFormat(append(t.text, `,"valid_until":"`...)), '"')
 	}
-	dst = append(append(dst, `,"verdict":"`...), a.Verdict...)
-	return append(dst, `"}`...)
+	t.text = append(append(append(t.text, `,"verdict":"`...), a.Verdict...), `"}`...)
+	return t
 }
 
 // why returns the reasons of an answer, in the memory of the encoder.

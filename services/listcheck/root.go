@@ -54,7 +54,7 @@ func (s *Span) push(n node) {
 		if left.level != n.level || begins%(2<<n.level) != 0 {
 			break
 		}
-		n = node{tlog.NodeHash(left.hash, n.hash), n.level + 1}
+		n = node{hashNode(&left.hash, &n.hash), n.level + 1}
 		s.nodes = s.nodes[:last]
 	}
 	s.nodes = append(s.nodes, n)
@@ -69,13 +69,25 @@ func (s *Span) Root() Hash {
 	last := len(s.nodes) - 1
 	root := s.nodes[last].hash
 	for i := last - 1; i >= 0; i-- {
-		root = tlog.NodeHash(s.nodes[i].hash, root)
+		root = hashNode(&s.nodes[i].hash, &root)
 	}
 	return root
 }
 
-// leafPrefix is what RFC 6962 puts before a leaf.
-const leafPrefix = 0x00
+// What RFC 6962 puts before a leaf, and before the two hashes of a node.
+const (
+	leafPrefix = 0x00
+	nodePrefix = 0x01
+)
+
+// hashNode hashes the roots of two subtrees.
+func hashNode(left, right *Hash) Hash {
+	var b [1 + 2*sha256.Size]byte
+	b[0] = nodePrefix
+	copy(b[1:], left[:])
+	copy(b[1+sha256.Size:], right[:])
+	return sha256.Sum256(b[:])
+}
 
 // hashLeaf hashes a leaf that stands behind leafPrefix.
 func hashLeaf(prefixed []byte) Hash { return sha256.Sum256(prefixed) }
