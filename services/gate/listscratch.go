@@ -42,7 +42,7 @@ func (sc *listScratch) find(s *state, keys []events.ContactKey) {
 		if at := sc.found[i]; at != 0 {
 			segment, off := sc.memories[i].unplace(at)
 			b := sc.memories[i].segments[segment].b
-			sc.touched += b[off] + b[min(off+cacheLine, len(b)-1)]
+			sc.touched += b[off] + b[min(off+cacheLine, len(b)-1)] + b[min(off+2*cacheLine, len(b)-1)]
 		}
 	}
 }
