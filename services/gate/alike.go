@@ -9,9 +9,9 @@ import (
 )
 
 // rulings remembers what one question said of contacts, so that those that are
-// alike to it (rules.Sight) are judged once. A contact is known by its outline:
-// the templates of its facts and what the question sees of their instants. It
-// is for one goroutine.
+// alike to it (rules.Sight) are judged once (schemas/decisions/0027). A contact
+// is known by its outline: the templates of its facts and what the question sees
+// of their instants. It is for one goroutine.
 type rulings struct {
 	question *rules.Question
 	at       events.Instant // the instant that is judged

@@ -3,6 +3,7 @@ package gate
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -264,4 +265,44 @@ func TestRulingsAreBounded(t *testing.T) {
 	if _, ok := m.find(); ok || len(m.known) != mostRulings {
 		t.Errorf("%d rulings are remembered, the last one: %v", len(m.known), ok)
 	}
+}
+
+// Chunks of a list that are answered side by side share what was ruled, and
+// are answered alike while the campaign changes.
+func TestListIsAnsweredSideBySide(t *testing.T) {
+	log := permitted().Log()
+	g, stop := started(t, Config{Ledger: &logLedger{Log: log, clock: noon}, Index: readPlainly(t, log), Engine: law(t), Clock: noon})
+	defer stop()
+	list, err := g.OpenList(t.Context(), ask(0), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := make([]events.ContactKey, 3*listHold)
+	for i := range keys {
+		keys[i] = projectiontest.Contact([]int{0, 7}[i%2]) // one may be called, of the other nothing is known
+	}
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			out := make([]listcheck.Answer, len(keys))
+			for range 50 {
+				if err := list.Answer(t.Context(), keys, out); err != nil {
+					t.Error(err)
+					return
+				}
+				for i := range out {
+					if want := []events.Verdict{events.VerdictAllow, events.VerdictBlock}[i%2]; out[i].Verdict != want {
+						t.Errorf("contact %d: %s %v, want %s", i, out[i].Verdict, out[i].Rules(), want)
+						return
+					}
+				}
+			}
+		})
+	}
+	for range 50 {
+		g.mu.Lock()
+		g.referred++
+		g.mu.Unlock()
+	}
+	all.Wait()
 }
