@@ -161,7 +161,8 @@ func outlines(t *testing.T) (m *rulings, list []template) {
 		return template{typ: events.TypeCallConcluded, controller: "A", data: &events.CallConcluded{Disposition: how}}
 	}
 	grant := template{typ: events.TypeConsentGranted, controller: "A", data: &events.ConsentGranted{Proof: &events.Proof{Kind: events.ProofDoubleOptIn}}}
-	return newRulings(l.question().question, noon()), []template{row, row, call(events.DispositionNoAnswer), call(events.DispositionSilent), grant}
+	listed := template{typ: events.TypeRegisterListed, controller: "A", data: &events.RegisterListed{ListedOn: 1}}
+	return newRulings(l.question().question, noon()), []template{row, row, call(events.DispositionNoAnswer), call(events.DispositionSilent), grant, listed}
 }
 
 // factOf is one fact of a record, of a template, some hours before noon.
@@ -208,6 +209,8 @@ func TestOutlinesDiffer(t *testing.T) {
 		recordOf(factOf(4, 3, named("a", "")), factOf(4, 2, named("b", ""))),
 		recordOf(factOf(4, 3, named("b", "")), factOf(4, 2, named("aa", ""))), // shorter, but later
 		recordOf(factOf(4, 3, named(someUUID+"1", "")), factOf(4, 2, named(someUUID+"1", ""))),
+		recordOf(factOf(4, 49, named("a", "")), factOf(5, 1)), // given two days before
+		recordOf(factOf(4, 30, named("a", "")), factOf(5, 1)), // one day before
 	} {
 		if !m.draw(content, list) {
 			t.Fatalf("record %d has no outline", i)
@@ -220,6 +223,10 @@ func TestOutlinesDiffer(t *testing.T) {
 	m.draw(recordOf(factOf(4, 3, named(someUUID+"1", "")), factOf(4, 2, named(someUUID+"2", ""))), list)
 	if other := seen[string(m.key)]; other != 13 {
 		t.Errorf("UUIDs in order are like record %d, want 13: texts in order", other)
+	}
+	m.draw(recordOf(factOf(4, 49, named("a", ""))), list)
+	if other := seen[string(m.key)]; other != 9 {
+		t.Errorf("without a date of the register, a consent of another day is like record %d, want 9", other)
 	}
 }
 
@@ -238,7 +245,7 @@ func TestNoOutline(t *testing.T) {
 		"received ahead":                recordOf(factOf(0, 1, func(f *encoded) { f.received++ })),
 		"a proof ahead":                 recordOf(factOf(4, 1, named("a", ""), func(f *encoded) { f.confirmed = f.time + 1 })),
 		"a silent call":                 recordOf(factOf(3, 1)),
-		"an unknown template":           recordOf(factOf(5, 1)),
+		"an unknown template":           recordOf(factOf(6, 1)),
 		"cut off":                       recordOf(factOf(0, 1))[:6],
 		"one name is a UUID":            recordOf(factOf(4, 3, named(someUUID+"1", "")), factOf(4, 2, named("b", ""))),
 		"too many instants":             recordOf(long...),
@@ -257,8 +264,8 @@ func TestRulingsAreBounded(t *testing.T) {
 	m, list := outlines(t)
 	for i := range mostRulings + 10 {
 		list = append(list, list[0])
-		if !m.draw(recordOf(factOf(uint32(5+i), 1)), list) {
-			t.Fatal("no outline")
+		if !m.draw(recordOf(factOf(uint32(len(list)-1), 1)), list) {
+			t.Fatalf("record %d has no outline", i)
 		}
 		m.note(rules.Ruling{Verdict: events.VerdictAllow})
 	}

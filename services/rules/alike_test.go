@@ -21,6 +21,9 @@ func TestAlikeContactsGetOneRuling(t *testing.T) {
 		if rapid.IntRange(0, 3).Draw(t, "aged") == 0 {
 			own = append(own, aged(t, at)...)
 		}
+		if rapid.IntRange(0, 3).Draw(t, "spoken to") == 0 {
+			own = append(own, spokenTo(t, at)...)
+		}
 		ref.Add(lapsing(t)) // the version of some grants
 		q := e.Prepare(ref, a, at)
 		facts := likenable(q, own, at)
@@ -51,6 +54,18 @@ func aged(t *rapid.T, at events.Instant) []*contact.Fact {
 		m.fact(t, "aged", "A", "", person, grant(func(*events.ConsentGranted) {}), given, given, given),
 		m.fact(t, "sure", "A", "", person, &events.ConsentReverified{Grant: "aged", Result: "confirmed"}, confirmed, confirmed, confirmed),
 	}
+}
+
+// spokenTo draws a few calls of about a month ago in which somebody was spoken to.
+func spokenTo(t *rapid.T, at events.Instant) (out []*contact.Fact) {
+	m := &factory{n: 9200}
+	for i := range rapid.IntRange(1, 3).Draw(t, "answered calls") {
+		f := m.call(t, fmt.Sprintf("answered%d", i), at-events.Instant(rapid.IntRange(28, 32).Draw(t, "days ago"))*day)
+		d := f.Data.(*events.CallConcluded)
+		d.AnsweredAt, d.Disposition = d.DialledAt, events.DispositionNotInterested
+		out = append(out, f)
+	}
+	return out
 }
 
 // lapsing draws a notice that may be used for some time only.
