@@ -19,8 +19,10 @@ import (
 // of one controller with six events each (a row of a list, two answers of the
 // register, a consent with a UUID as its id, a call that nobody answered and an
 // older one that somebody did; for one contact of 25 a refusal instead of that
-// call), in the order in which such events come: list by list, not contact by
-// contact. It implements gate.Ledger; there are no conflicts in it.
+// call), recorded in the order in which such events come: list by list, not
+// contact by contact. Each happened on some day of the year before it was
+// recorded, so that hardly two contacts have one history. It implements
+// gate.Ledger; there are no conflicts in it.
 type population struct {
 	contacts  int
 	clock     func() events.Instant
@@ -161,7 +163,8 @@ func (p *population) body(s ledger.Stream, n ledger.Sequence) []byte {
 
 // event makes the event of one kind for one contact.
 func (p *population) event(kind int, key events.ContactKey, lane, i int) []byte {
-	at := p.start.Add(time.Duration(kind)*24*time.Hour + time.Duration(i)*time.Millisecond)
+	recorded := p.start.Add(time.Duration(kind)*24*time.Hour + time.Duration(i)*time.Millisecond)
+	at := happened(kind, key, recorded)
 	id := strconv.Itoa(kind) + "-" + strconv.Itoa(lane) + "-" + strconv.Itoa(i)
 	b := make([]byte, 0, 640)
 	typ := "list.contact_added"
@@ -199,10 +202,19 @@ func (p *population) event(kind int, key events.ContactKey, lane, i int) []byte 
 		b = append(b, `{"controller":"A","data":`...)
 	}
 	b = append(append(append(b, data...), `,"id":"`...), id...)
-	b = append(append(append(append(b, `","receivedtime":"`...), instant...), `","recordedtime":"`...), instant...)
+	b = append(append(append(append(b, `","receivedtime":"`...), instant...), `","recordedtime":"`...), recorded.String()...)
 	b = append(append(append(b, `","source":"crm","specversion":"1.0","subject":"`...), key.String()...), `","time":"`...)
 	b = append(append(append(append(b, instant...), `","type":"`...), typ...), `.v1"}`...)
 	return b
+}
+
+// happened is when an event happened that was recorded at an instant: at any
+// millisecond of the 330 days before.
+func happened(kind int, key events.ContactKey, recorded events.Instant) events.Instant {
+	const days = 330 * 24 * time.Hour / time.Millisecond
+	at := 2 * kind // different bytes of the key for each kind; there are six
+	draw := uint64(binary.BigEndian.Uint32(key[at:]))<<16 | uint64(binary.BigEndian.Uint16(key[14-at:]))
+	return recorded.Add(-time.Duration(draw%uint64(days)) * time.Millisecond)
 }
 
 // uuidOf is a UUID made of a contact key.
