@@ -151,6 +151,10 @@ func (v *validation) clocks() {
 
 var controllerForm = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
+// IsName reports whether s may name a controller or a processor: the form of
+// events.md 1, and no personal data.
+func IsName(s string) bool { return controllerForm.MatchString(s) && !personal(s) }
+
 func (v *validation) controller() {
 	raw := v.env["controller"]
 	if raw == nil || raw == "" {

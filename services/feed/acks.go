@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"time"
 
@@ -23,9 +22,6 @@ import (
 
 // Source is the source of the events that the feed submits.
 const Source = "feed"
-
-// named is how controllers and processors are called (events.md 1).
-var named = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$`)
 
 // answerAck answers one acknowledgement over NATS.
 func (f *Feed) answerAck(ctx context.Context, m *nats.Msg) {
@@ -61,7 +57,7 @@ func (f *Feed) acknowledge(ctx context.Context, controller string, ack events.Fe
 	fault := func(code, field, hint string) {
 		out.Errors = append(out.Errors, events.Fault{Code: code, Field: field, Hint: hint})
 	}
-	if !named.MatchString(controller) {
+	if !events.IsName(controller) {
 		fault("controller_invalid", "controller", "name the controller for whom the dialer calls")
 	}
 	if len(ack.Dialer) == 0 || len(ack.Dialer) > 128 {
@@ -70,7 +66,7 @@ func (f *Feed) acknowledge(ctx context.Context, controller string, ack events.Fe
 	if ack.Processor == "" {
 		ack.Processor = controller
 	}
-	if !named.MatchString(ack.Processor) {
+	if !events.IsName(ack.Processor) {
 		fault("value_unknown", "processor", "name the processor that calls, as in processor.appointed; absent: the controller itself")
 	}
 	if len(out.Errors) > 0 {

@@ -369,6 +369,8 @@ func TestOverNATS(t *testing.T) {
 		{`{"dialer":"d","processor":"P","position":3}`, ""}, // never back
 		{`{"processor":"P","position":3}`, "field_missing"},
 		{`{"dialer":"d","position":99999}`, "value_unknown"},
+		{`{"dialer":"d","processor":"P 1","position":3}`, "value_unknown"},
+		{`{"dialer":"d","processor":"10.0.0.1","position":3}`, "value_unknown"}, // no event may bear it
 		{`no json`, "json_invalid"},
 	} {
 		m, err := r.conn.Request(events.FeedAckSubject("A"), []byte(c.ack), 10*time.Second)
