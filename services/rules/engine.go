@@ -137,7 +137,9 @@ func (r *attemptRule) sentence(verdict string) string {
 func (e *Engine) Packs() *Packs { return e.packs }
 
 // PackAt returns the name of the pack that decides at an instant.
-func (e *Engine) PackAt(t events.Instant) string { return e.packs.on(events.DateOf(t, events.Rome)).Name }
+func (e *Engine) PackAt(t events.Instant) string {
+	return e.packs.on(events.DateOf(t, events.Rome)).Name
+}
 
 // take takes an evaluation for one attempt to the contact with that history.
 func (e *Engine) take(h *contact.History, ref *Reference, a Attempt, t, asOf events.Instant) *evaluation {
