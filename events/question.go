@@ -60,6 +60,11 @@ func (q *Question) Faults() []Fault {
 	if q.Attempt != "" && personal(v.text("attempt", "id_missing", "id_invalid", maxID)) {
 		v.faultPersonal("attempt")
 	}
+	for i := range v.faults {
+		if f := &v.faults[i]; f.Code == "personal_data_in_log" {
+			f.Hint = "it is recorded with the answer: send an id that is no phone number, e-mail or IP address"
+		}
+	}
 	return v.faults
 }
 
