@@ -38,8 +38,9 @@ type dialer struct {
 	unanswered int
 }
 
-// openDialer connects a dialer and lets it follow. name is that of its cursor.
-func openDialer(ctx context.Context, broker, controller, name string) (*dialer, error) {
+// openDialer connects a dialer, lets it follow and waits until it knows what
+// stands: it is told of what comes later. name is that of its cursor.
+func openDialer(ctx context.Context, broker, controller, name string, limit time.Duration) (*dialer, error) {
 	d := &dialer{controller: controller, heard: map[events.ContactKey]bool{}}
 	var err error
 	if d.conn, err = client.Connect(broker, name); err != nil {
@@ -53,6 +54,12 @@ func openDialer(ctx context.Context, broker, controller, name string) (*dialer, 
 		d.conn.Close()
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if err := d.set.WaitCurrent(ctx); err != nil {
+		d.close()
+		return nil, err
+	}
 	return d, nil
 }
 
@@ -64,10 +71,10 @@ func (d *dialer) close() {
 // dialers is one dialer for each controller.
 type dialers []*dialer
 
-func openDialers(ctx context.Context, broker, name string) (dialers, error) {
+func openDialers(ctx context.Context, broker, name string, limit time.Duration) (dialers, error) {
 	var all dialers
 	for _, c := range controllers {
-		d, err := openDialer(ctx, broker, c, name+"-"+c)
+		d, err := openDialer(ctx, broker, c, name+"-"+c, limit)
 		if err != nil {
 			all.close()
 			return nil, fmt.Errorf("dialer of %s: %w", c, err)

@@ -103,7 +103,7 @@ func run(ctx context.Context, args []string, out io.Writer) (err error) {
 	if err := begin(ctx, server, crew); err != nil {
 		return err
 	}
-	dialers, err := openDialers(ctx, "nats://"+server.broker, "chaos")
+	dialers, err := openDialers(ctx, "nats://"+server.broker, "chaos", p.limit)
 	if err != nil {
 		return err
 	}

@@ -84,7 +84,7 @@ func heard(ctx context.Context, server *program, all dialers, keys []string, p p
 	if stops, err = all.stops(ctx, keys, until, p.limit); err != nil {
 		return nil, nil, err
 	}
-	fresh, err := openDialers(ctx, "nats://"+server.broker, "anew")
+	fresh, err := openDialers(ctx, "nats://"+server.broker, "anew", p.limit)
 	if err != nil {
 		return nil, nil, err
 	}
