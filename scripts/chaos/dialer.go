@@ -148,7 +148,7 @@ func (d *dialer) told(m events.FeedMessage) {
 	d.mu.Unlock()
 }
 
-// askEvery is how often a dialer asks the gate.
+// askEvery is the pause of a dialer between two questions, and two tries.
 const askEvery = 20 * time.Millisecond
 
 // ask asks the gate about numbers of the world until ending is closed. No
@@ -184,7 +184,7 @@ func (d *dialer) ask(ctx context.Context, w world, book *book, ending <-chan str
 	}
 }
 
-// handIn hands every receipt in, as a dialler may that does not know whether
+// handIn hands every receipt in, as a dialer may that does not know whether
 // the gate came to record it, and returns how many were not recorded before.
 func (d *dialer) handIn(ctx context.Context, a asker) (lost int, err error) {
 	ids := make([]string, len(d.receipts))
@@ -208,8 +208,10 @@ func (d *dialer) handIn(ctx context.Context, a asker) (lost int, err error) {
 			case it.Result != "accepted":
 				return it.Result, nil
 			}
-			if ctx.Err() != nil {
+			select {
+			case <-ctx.Done():
 				return "", fmt.Errorf("hand in the receipt %s: status %d: %s: %w", id, status, body, ctx.Err())
+			case <-time.After(askEvery):
 			}
 		}
 	})

@@ -95,7 +95,7 @@ func (g *Gate) tryList(a rules.Attempt, at events.Instant) (*List, want, error) 
 	case !g.reference.Opened(a.Controller, a.Campaign, contact.Gate(t)):
 		return nil, 0, fmt.Errorf("gate open list: %w: publish campaign.opened of this controller first", listcheck.ErrCampaign)
 	}
-	l.head.Pack = g.cfg.Engine.Gate(contact.NewHistory(events.ContactKey{}, nil), g.reference, a, t).Pack
+	l.head.Pack = g.cfg.Engine.PackAt(t)
 	if l.head.Pack == "" {
 		return nil, 0, fmt.Errorf("gate open list: %w is valid at the instant: add one to the packs", listcheck.ErrPack)
 	}

@@ -114,25 +114,24 @@ func ownCopy(f *contact.Fact) *contact.Fact {
 	g := *f
 	switch d := f.Data.(type) {
 	case *events.ConsentGranted:
-		n := *d
-		g.Data = &n
+		g.Data = copied(d)
 	case *events.ConsentReverified:
-		n := *d
-		g.Data = &n
+		g.Data = copied(d)
 	case *events.ConsentInvalidated:
-		n := *d
-		g.Data = &n
+		g.Data = copied(d)
 	case *events.ContractConcluded:
-		n := *d
-		g.Data = &n
+		g.Data = copied(d)
 	case *events.ContractEnded:
-		n := *d
-		g.Data = &n
+		g.Data = copied(d)
 	case *events.CallConcluded:
-		n := *d
-		g.Data = &n
+		g.Data = copied(d)
 	}
 	return &g
+}
+
+func copied[T any](d *T) *T {
+	n := *d
+	return &n
 }
 
 // span is where an instant may be moved to.

@@ -138,7 +138,7 @@ func (e *Engine) Packs() *Packs { return e.packs }
 
 // PackAt returns the name of the pack that decides at an instant.
 func (e *Engine) PackAt(t events.Instant) string {
-	return e.packs.on(events.DateOf(t, events.Rome)).Name
+	return e.packs.on(dateOf(t)).Name
 }
 
 // take takes an evaluation for one attempt to the contact with that history.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/assenso/assenso/events"
+	"github.com/assenso/assenso/services/sqlitefile"
 	"github.com/assenso/assenso/services/view"
 )
 
@@ -74,17 +75,8 @@ type querier interface {
 
 // each runs a query and hands every row to take.
 func each(ctx context.Context, q querier, take func(scan func(...any) error) error, text string, args ...any) error {
-	rows, err := q.QueryContext(ctx, text, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if err := take(rows.Scan); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
+	found, err := q.QueryContext(ctx, text, args...)
+	return sqlitefile.Drain(found, err, func(r *sql.Rows) error { return take(r.Scan) })
 }
 
 const columns = `contact, controller, kind, list, purposes, channels, lists, at_us, source, id, type, received_us, recorded_us, sent_us, stream, sequence, position, causes`
