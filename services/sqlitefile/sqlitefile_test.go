@@ -164,7 +164,7 @@ func TestPathsMayBeRelative(t *testing.T) {
 	t.Chdir(t.TempDir())
 	db := open(t, sqlitefile.Config{Path: "b:c.db", Migrations: notes})
 	wantOwnersOnly(t, "b:c.db", "b:c.db-wal", "b:c.db-shm") // what the driver keeps lies beside it
-	closed(t, db) // before the folder is left
+	closed(t, db)                                           // before the folder is left
 }
 
 func TestPragmasHoldOnEveryConnection(t *testing.T) {
