@@ -216,7 +216,8 @@ func (l *logLedger) Beats(ctx context.Context) (map[events.Family]ledger.Beat, e
 	return out, err
 }
 
-// started runs a gate over the log until it has applied everything.
+// started runs a gate over the log until it has applied everything and knows
+// the beats: a test whose gate has no patience must not come before them.
 func started(t must, cfg Config) (*Gate, func()) {
 	t.Helper()
 	cfg.Log = zap.NewNop()
@@ -245,6 +246,7 @@ func started(t must, cfg Config) (*Gate, func()) {
 			t.Fatal(err)
 		}
 	}
+	g.readBeats(ctx)
 	return g, func() {
 		cancel()
 		if err := <-ended; !errors.Is(err, context.Canceled) {
